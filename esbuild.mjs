@@ -1,0 +1,199 @@
+/**
+ * Builds everything that ships into dist/.
+ *
+ *   node esbuild.mjs [--production] [--watch]
+ *
+ * The editor's entry and the command line hold next to nothing: whatever they take from src/gateway/main.ts is loaded
+ * from dist/server.js at run time, so `activate` stays cheap and the server code ships once.
+ */
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import * as esbuild from 'esbuild';
+
+const root = import.meta.dirname;
+
+/** Largest minified size in bytes; a build above it fails. */
+const budgets = {
+  'dist/extension.js': 60_000,
+  'dist/cli.js': 120_000,
+  'dist/server.js': 1_200_000,
+  'dist/webview/login.js': 20_000,
+  'dist/webview/login.css': 10_000,
+};
+
+/** `listhen` reaches these only for tunnels, certificates, the clipboard, its development server and questions on a terminal. */
+const neverUsed =
+  /^(node-forge|jiti|untun|tinyclip|crossws\/adapters\/node|@parcel\/watcher(-wasm)?|.*\/chunks\/(xdg-open|prompt)\.mjs)$/;
+
+/** @type {esbuild.Plugin} */
+const serverBoundary = {
+  name: 'server-boundary',
+  setup(build) {
+    build.onResolve({ filter: /\/gateway\/main\.ts$/ }, () => ({ path: './server.js', external: true }));
+  },
+};
+
+/** @type {esbuild.Plugin} */
+const leaveOutUnused = {
+  name: 'leave-out-unused',
+  setup(build) {
+    build.onResolve({ filter: neverUsed }, ({ path, importer }) =>
+      /[\\/]node_modules[\\/](listhen|consola)[\\/]/.test(importer)
+        ? { path, namespace: 'left-out', sideEffects: false }
+        : undefined,
+    );
+    build.onLoad({ filter: /.*/, namespace: 'left-out' }, ({ path }) => ({
+      contents: `export default new Proxy({}, { get() { throw new Error(${JSON.stringify(`${path} is left out of this bundle`)}); } });`,
+    }));
+  },
+};
+
+/**
+ * Importing undici installs a dispatcher on `globalThis`. In the editor's extension host that object belongs to
+ * everybody, so the bundle carries a version that installs none and insists on a dispatcher per call.
+ * @type {esbuild.Plugin}
+ */
+const noGlobalDispatcher = {
+  name: 'no-global-dispatcher',
+  setup(build) {
+    build.onLoad({ filter: /[\\/]undici[\\/]lib[\\/]global\.js$/ }, () => ({
+      contents: `
+        function refuse() { throw new Error('undici was called without a dispatcher'); }
+        module.exports = { getGlobalDispatcher: refuse, setGlobalDispatcher: refuse, installedExports: [] };`,
+    }));
+  },
+};
+
+/**
+ * Which builds to make.
+ * @param {{ production: boolean, root?: string, outdir?: string }} options
+ * @returns {esbuild.BuildOptions[]}
+ */
+export function buildOptions({ production, root: sources = root, outdir = join(sources, 'dist') }) {
+  /** @type {esbuild.BuildOptions} */
+  const common = {
+    absWorkingDir: sources,
+    bundle: true,
+    metafile: true,
+    minify: production,
+    keepNames: true,
+    sourcemap: production ? false : 'linked',
+    legalComments: production ? 'linked' : 'inline',
+    logLevel: 'warning',
+  };
+  /** @type {esbuild.BuildOptions} */
+  const node = {
+    ...common,
+    platform: 'node',
+    target: 'node22',
+    format: 'cjs',
+    // Dynamic imports become `require`: no second module loader in the extension host, and named exports stay exact.
+    supported: { 'dynamic-import': false },
+    mainFields: ['module', 'main'],
+    external: ['vscode'],
+  };
+  return [
+    {
+      ...node,
+      entryPoints: ['src/gateway/main.ts'],
+      outfile: join(outdir, 'server.js'),
+      plugins: [leaveOutUnused, noGlobalDispatcher],
+    },
+    {
+      ...node,
+      entryPoints: ['src/vscode/extension.ts'],
+      outfile: join(outdir, 'extension.js'),
+      plugins: [serverBoundary],
+    },
+    {
+      ...node,
+      entryPoints: ['src/cli/main.ts'],
+      outfile: join(outdir, 'cli.js'),
+      plugins: [serverBoundary],
+      banner: { js: '#!/usr/bin/env node' },
+    },
+    {
+      ...common,
+      entryPoints: ['src/webview/login.ts', 'src/webview/login.css'],
+      outdir: join(outdir, 'webview'),
+      platform: 'browser',
+      target: 'es2022',
+      format: 'iife',
+      keepNames: false,
+    },
+  ];
+}
+
+/** @param {esbuild.Metafile[]} metafiles */
+function checkBudgets(metafiles) {
+  for (const { outputs } of metafiles) {
+    for (const [path, { bytes }] of Object.entries(outputs)) {
+      const budget = budgets[path];
+      if (budget !== undefined && bytes > budget) {
+        throw new Error(`${path} is ${bytes} bytes, its budget is ${budget}; see esbuild.mjs`);
+      }
+    }
+  }
+}
+
+/**
+ * The licences of everything that was bundled, because most packages carry no licence comment in their sources.
+ * @param {esbuild.Metafile[]} metafiles
+ */
+function thirdPartyNotices(metafiles) {
+  const folders = new Set();
+  for (const { outputs } of metafiles) {
+    for (const { inputs } of Object.values(outputs)) {
+      for (const path of Object.keys(inputs)) {
+        const folder = /^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)?.[0];
+        if (folder !== undefined && !path.startsWith('left-out:')) folders.add(folder);
+      }
+    }
+  }
+  const notices = [...folders].map((folder) => {
+    const { name, version, license } = JSON.parse(readFileSync(join(root, folder, 'package.json'), 'utf8'));
+    const file = readdirSync(join(root, folder)).find((entry) => /^licen[cs]e(\.(md|txt))?$/i.test(basename(entry)));
+    const text = file === undefined ? `License: ${license}` : readFileSync(join(root, folder, file), 'utf8').trim();
+    return `${name} ${version}\n\n${text}\n`;
+  });
+  const rule = `\n${'-'.repeat(80)}\n\n`;
+  return `This product contains the following packages.\n${rule}${notices.sort().join(rule)}`;
+}
+
+/**
+ * Files of earlier builds go only after the new ones are there: something may be running from dist/.
+ * @param {esbuild.Metafile[]} metafiles
+ */
+function removeStaleFiles(metafiles) {
+  const made = new Set(metafiles.flatMap(({ outputs }) => Object.keys(outputs)).map((path) => join(root, path)));
+  for (const entry of readdirSync(join(root, 'dist'), { recursive: true, withFileTypes: true })) {
+    const path = join(entry.parentPath, entry.name);
+    if (entry.isFile() && !made.has(path)) rmSync(path);
+  }
+}
+
+async function build(production) {
+  const results = await Promise.all(buildOptions({ production }).map((options) => esbuild.build(options)));
+  const metafiles = results.flatMap(({ metafile }) => metafile ?? []);
+  if (production) checkBudgets(metafiles);
+  removeStaleFiles(metafiles);
+  writeFileSync(join(root, 'dist', 'THIRD-PARTY-NOTICES.txt'), thirdPartyNotices(metafiles));
+}
+
+async function watch() {
+  for (const options of buildOptions({ production: false })) {
+    const context = await esbuild.context({ ...options, logLevel: 'info' });
+    await context.watch();
+  }
+}
+
+if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  try {
+    await (process.argv.includes('--watch') ? watch() : build(process.argv.includes('--production')));
+  } catch (error) {
+    // esbuild has already printed its own messages.
+    if (!(error instanceof Error && 'errors' in error)) console.error(error instanceof Error ? error.message : error);
+    process.exitCode = 1;
+  }
+}

@@ -1,0 +1,146 @@
+import type { AccountState } from '../core/control.ts';
+import type { ErrorCode, GatewayError } from '../core/errors.ts';
+import { quotaResetMs } from './windows.ts';
+
+const second = 1_000;
+const minute = 60 * second;
+const hour = 60 * minute;
+
+interface Policy {
+  /** What the account is while the entry holds. */
+  readonly state: Exclude<AccountState, 'ready' | 'disabled'>;
+  /** First cooldown; doubled on each repeat. */
+  readonly baseMs: number;
+  /** No cooldown is longer, whatever an upstream says. */
+  readonly capMs: number;
+  /** Holds for one model, not for the whole account. */
+  readonly perModel: boolean;
+  /** Passes by itself within minutes: worth a trial when nothing else is ready. */
+  readonly transient: boolean;
+}
+
+const cooling = (baseMs: number, capMs: number, perModel: boolean): Policy => ({
+  state: 'cooling',
+  baseMs,
+  capMs,
+  perModel,
+  transient: true,
+});
+const blocked = (baseMs: number, capMs: number, perModel: boolean): Policy => ({
+  state: 'exhausted',
+  baseMs,
+  capMs,
+  perModel,
+  transient: false,
+});
+const refused: Policy = {
+  state: 'unauthorized',
+  baseMs: Number.POSITIVE_INFINITY,
+  capMs: Number.POSITIVE_INFINITY,
+  perModel: false,
+  transient: false,
+};
+
+/** How each failure treats the account that met it; a code that is missing here says nothing about the account. */
+const policies: Readonly<Partial<Record<ErrorCode, Policy>>> = {
+  unauthorized: refused,
+  token_expired: refused,
+  service_ended: refused,
+  billing: blocked(hour, 24 * hour, false),
+  quota_exhausted: blocked(15 * minute, 24 * hour, false),
+  quota_soft: blocked(hour, 4 * hour, false),
+  // Qwen's limits are per model and main account and recover within about a minute.
+  rate_limited: cooling(30 * second, 5 * minute, true),
+  token_rate_limited: cooling(minute, 30 * minute, true),
+  burst: cooling(2 * second, minute, true),
+  concurrency: cooling(3 * second, minute, false),
+  model_not_found: blocked(10 * minute, 6 * hour, true),
+  model_not_allowed: blocked(10 * minute, 6 * hour, true),
+  access_denied: blocked(10 * minute, 6 * hour, true),
+  wrong_path: blocked(10 * minute, hour, false),
+  upstream_error: cooling(second, 30 * second, true),
+  upstream_overloaded: cooling(2 * second, 30 * second, true),
+  upstream_timeout: cooling(5 * second, minute, true),
+  upstream_unreachable: cooling(2 * second, 30 * second, false),
+  upstream_protocol: cooling(5 * second, minute, true),
+};
+
+/** One thing that keeps an account, or one model of it, from serving. */
+export interface HealthEntry {
+  readonly code: ErrorCode;
+  /** Absent = the whole account. */
+  readonly model?: string;
+  readonly sinceMs: number;
+  /** The account is tried again by the first request after this; `null` = only when the user clears it. */
+  readonly untilMs: number | null;
+  /** Failures in a row, for growing cooldowns. */
+  readonly count: number;
+  readonly reason: string;
+  readonly fix?: string;
+}
+
+/** Everything remembered against one account; plain data that is kept across restarts. */
+export type Health = readonly HealthEntry[];
+
+/** Whether an account may serve a model now, and if not, why and how long. */
+export interface Standing {
+  readonly state: AccountState;
+  readonly reason?: string;
+  readonly fix?: string;
+  readonly untilMs?: number;
+  /** The longest obstacle passes by itself within minutes. */
+  readonly transient: boolean;
+}
+
+const applies = (entry: HealthEntry, model: string | undefined) => entry.model === undefined || entry.model === model;
+const holds = (entry: HealthEntry, nowMs: number) => entry.untilMs === null || entry.untilMs > nowMs;
+
+/** The health after a failure. A request's own fault changes nothing. */
+export function afterFailure(health: Health, error: GatewayError, model: string, nowMs: number): Health {
+  // A free tier that ended for one model leaves the others; every other quota is the account's.
+  const base = policies[error.code];
+  if (base === undefined) return health;
+  const policy = error.window === 'model' ? { ...base, perModel: true } : base;
+  const isSame = (entry: HealthEntry) =>
+    entry.code === error.code && entry.model === (policy.perModel ? model : undefined);
+  const count = (health.find(isSame)?.count ?? 0) + 1;
+  const grown = Math.min(policy.baseMs * 2 ** Math.min(count - 1, 20), policy.capMs);
+  // An upstream's own hint wins over our default in both directions and is not multiplied.
+  const coolMs = Math.min(error.retryAfterMs ?? quotaResetMs(error.window, nowMs) ?? grown, policy.capMs);
+  const entry: HealthEntry = {
+    code: error.code,
+    ...(policy.perModel && { model }),
+    sinceMs: nowMs,
+    untilMs: Number.isFinite(coolMs) ? nowMs + coolMs : null,
+    count,
+    reason: error.message,
+    ...(error.fix !== undefined && { fix: error.fix }),
+  };
+  return [...health.filter((other) => !isSame(other)), entry];
+}
+
+/** The health after an answered request: everything that stood against this model is over. */
+export function afterSuccess(health: Health, model: string): Health {
+  const rest = health.filter((entry) => !applies(entry, model));
+  return rest.length === health.length ? health : rest;
+}
+
+/** What the entries mean now, for one model or (without one) for the account as a whole. */
+export function standing(health: Health, model: string | undefined, nowMs: number): Standing {
+  const obstacles = health.filter((entry) => applies(entry, model) && holds(entry, nowMs));
+  const longest = obstacles.reduce<HealthEntry | undefined>(
+    (worst, entry) => (worst === undefined || endOf(entry) > endOf(worst) ? entry : worst),
+    undefined,
+  );
+  if (longest === undefined) return { state: 'ready', transient: false };
+  const policy = policies[longest.code] ?? refused;
+  return {
+    state: policy.state,
+    reason: longest.reason,
+    ...(longest.fix !== undefined && { fix: longest.fix }),
+    ...(longest.untilMs !== null && { untilMs: longest.untilMs }),
+    transient: policy.transient,
+  };
+}
+
+const endOf = (entry: HealthEntry) => entry.untilMs ?? Number.POSITIVE_INFINITY;

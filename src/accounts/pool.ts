@@ -1,0 +1,181 @@
+import type { Clock } from '../core/contracts.ts';
+import { GatewayError } from '../core/errors.ts';
+import type { AccountStrategy } from '../core/settings.ts';
+import type { Account } from './account.ts';
+import { afterFailure, afterSuccess, type Health, type Standing, standing } from './health.ts';
+import { rank } from './selection.ts';
+
+/** When every account is cooling for a passing cause, one trial request at a time, and at most one in this long. */
+const trialIntervalMs = 1_000;
+
+/** The right to send one attempt through one account. Report it exactly once. */
+export interface Lease {
+  readonly account: Account;
+  readonly model: string;
+}
+
+export interface PoolOptions {
+  readonly clock: Clock;
+  readonly accounts: () => readonly Account[];
+  readonly strategy: () => AccountStrategy;
+  readonly requestsToday: (id: string) => number;
+  /** Which model an account would use for what the client asked, or `undefined` where its plan has none for it. */
+  readonly modelFor: (account: Account, asked: string | undefined) => string | undefined;
+  /** Health as it was kept from the last run. */
+  readonly health?: ReadonlyMap<string, Health>;
+  /** Called after every change of health or of the number of open requests. */
+  readonly onChange?: () => void;
+}
+
+export interface AcquireOptions {
+  readonly model: string | undefined;
+  /** Accounts that this request tried already. */
+  readonly tried: ReadonlySet<string>;
+}
+
+export type Outcome =
+  | { readonly kind: 'answered' }
+  /** The client went away, or the request itself was at fault: nothing is learned about the account. */
+  | { readonly kind: 'released' }
+  | { readonly kind: 'failed'; readonly error: GatewayError };
+
+/** Which account serves the next attempt, and what each one's health is. Owns the only mutable state of accounts. */
+export interface Pool {
+  /** @throws GatewayError `no_account`, `model_not_found` or `accounts_cooling` (with a true `retryAfterMs`). */
+  acquire(options: AcquireOptions): Lease;
+  report(lease: Lease, outcome: Outcome): void;
+  /** Another account than those in `tried` is ready for the model now. */
+  hasReady(options: AcquireOptions): boolean;
+  standing(account: Account, model?: string): Standing;
+  /** Ends every cooldown and `unauthorized`. */
+  clear(id: string): void;
+  forget(id: string): void;
+  readonly health: ReadonlyMap<string, Health>;
+}
+
+export function createPool(options: PoolOptions): Pool {
+  const { clock } = options;
+  const health = new Map<string, Health>(options.health);
+  const inFlight = new Map<string, number>();
+  /** Leases that are trials: the next one may only start when they are reported. */
+  const trials = new WeakSet<Lease>();
+  let lastId: string | undefined;
+  let trialOpen = false;
+  let lastTrialMs = Number.NEGATIVE_INFINITY;
+
+  const setHealth = (id: string, next: Health) => {
+    if (next === (health.get(id) ?? noHealth)) return;
+    if (next.length === 0) health.delete(id);
+    else health.set(id, next);
+    options.onChange?.();
+  };
+  const standingOf = (account: Account, model?: string): Standing =>
+    account.enabled
+      ? standing(health.get(account.id) ?? noHealth, model, clock.now())
+      : { state: 'disabled', transient: false };
+  const ableTo = (asked: string | undefined) =>
+    options
+      .accounts()
+      .filter((account) => account.enabled)
+      .flatMap((account) => {
+        const model = options.modelFor(account, asked);
+        return model === undefined ? [] : [{ account, model, standing: standingOf(account, model) }];
+      });
+  const lease = (account: Account, model: string): Lease => {
+    lastId = account.id;
+    inFlight.set(account.id, (inFlight.get(account.id) ?? 0) + 1);
+    return { account, model };
+  };
+
+  return {
+    acquire({ model: asked, tried }) {
+      const accounts = options.accounts();
+      const enabled = accounts.filter((account) => account.enabled);
+      if (enabled.length === 0) throw noAccount(accounts.length);
+      const able = ableTo(asked);
+      if (able.length === 0)
+        throw new GatewayError('model_not_found', `None of your accounts offers the model ${asked ?? ''}.`, {
+          param: 'model',
+        });
+      const untried = able.filter(({ account }) => !tried.has(account.id));
+
+      const ready = untried.filter((entry) => entry.standing.state === 'ready');
+      const [best] = rank(
+        options.strategy(),
+        ready.map(({ account }) => ({
+          id: account.id,
+          requestsToday: options.requestsToday(account.id),
+          inFlight: inFlight.get(account.id) ?? 0,
+          quotaLeft: undefined,
+        })),
+        { lastId, userOrder: accounts.map((account) => account.id) },
+      );
+      const chosen = ready.find(({ account }) => account.id === best?.id);
+      if (chosen) return lease(chosen.account, chosen.model);
+
+      const trial = untried
+        .filter((entry) => entry.standing.transient)
+        .toSorted((a, b) => (a.standing.untilMs ?? 0) - (b.standing.untilMs ?? 0))[0];
+      const isLone = enabled.length === 1;
+      const mayTry = !trialOpen && clock.now() - lastTrialMs >= trialIntervalMs;
+      if (trial && (isLone || mayTry)) {
+        if (!isLone) {
+          trialOpen = true;
+          lastTrialMs = clock.now();
+        }
+        const granted = lease(trial.account, trial.model);
+        if (!isLone) trials.add(granted);
+        return granted;
+      }
+      throw nothingReady(
+        able.map((entry) => ({ label: entry.account.label, ...entry.standing })),
+        clock.now(),
+      );
+    },
+
+    report(granted, outcome) {
+      const { account, model } = granted;
+      inFlight.set(account.id, Math.max(0, (inFlight.get(account.id) ?? 0) - 1));
+      if (trials.delete(granted)) trialOpen = false;
+      const current = health.get(account.id) ?? noHealth;
+      if (outcome.kind === 'answered') setHealth(account.id, afterSuccess(current, model));
+      if (outcome.kind === 'failed') setHealth(account.id, afterFailure(current, outcome.error, model, clock.now()));
+    },
+
+    hasReady: ({ model, tried }) =>
+      ableTo(model).some(({ account, standing }) => standing.state === 'ready' && !tried.has(account.id)),
+
+    standing: standingOf,
+    clear: (id) => setHealth(id, noHealth),
+    forget(id) {
+      setHealth(id, noHealth);
+      inFlight.delete(id);
+    },
+    health,
+  };
+}
+
+const noHealth: Health = [];
+
+function noAccount(stored: number): GatewayError {
+  return stored === 0
+    ? new GatewayError('no_account', 'No Qwen account is set up.', {
+        fix: 'Run “Qwen: Login” in VS Code, or `accounts add` on the command line.',
+      })
+    : new GatewayError('no_account', 'Every Qwen account is switched off.', { fix: 'Enable an account.' });
+}
+
+/** Tells a client truly when it is worth coming back, and a person why nothing can serve. */
+function nothingReady(entries: readonly (Standing & { readonly label: string })[], nowMs: number): GatewayError {
+  const reasons = entries.map((entry) => `${entry.label}: ${entry.state}${entry.reason ? ` (${entry.reason})` : ''}`);
+  const message = `No Qwen account can serve this now. ${reasons.join(' · ')}`;
+  const ends = entries.flatMap((entry) => (entry.untilMs === undefined ? [] : [entry.untilMs]));
+  if (ends.length === 0) {
+    const isRefused = entries.some((entry) => entry.state === 'unauthorized');
+    return new GatewayError(isRefused ? 'unauthorized' : 'no_account', message, { fix: entries[0]?.fix });
+  }
+  const isPassing = entries.some((entry) => entry.state === 'cooling');
+  return new GatewayError(isPassing ? 'accounts_cooling' : 'quota_exhausted', message, {
+    retryAfterMs: Math.max(1_000, Math.min(...ends) - nowMs),
+  });
+}

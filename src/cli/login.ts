@@ -1,0 +1,31 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { renderUnicodeCompact } from 'uqr';
+import { withProxy } from './host.ts';
+
+/** The device flow in a terminal: QR code, URL and code, then waiting until it is settled. */
+export async function login({ id }: { readonly id?: string }): Promise<number> {
+  return withProxy(async (proxy) => {
+    const flow = await proxy.startSignIn(id === undefined ? {} : { id });
+    process.stdout.write(
+      `${renderUnicodeCompact(flow.verificationUriComplete, { border: 2 })}\n\n` +
+        `Open ${flow.verificationUriComplete}\nand confirm the code ${flow.userCode}. It is valid for ${Math.round((flow.expiresAtMs - Date.now()) / 60_000)} minutes.\n`,
+    );
+    for (let intervalMs = flow.intervalMs; ; ) {
+      await pause(intervalMs);
+      const poll = await proxy.pollSignIn(flow.handle);
+      if (poll.status === 'pending') {
+        intervalMs = poll.intervalMs;
+        continue;
+      }
+      if (poll.status === 'complete') {
+        const { account, verdict } = poll;
+        process.stdout.write(`signed in as ${account.id}\n`);
+        process.stderr.write(`${verdict.message}${verdict.fix === undefined ? '' : ` ${verdict.fix}`}\n`);
+        return verdict.ok ? 0 : 1;
+      }
+      const reasons = { expired: 'The code has expired. Run the command again.', denied: 'The sign-in was refused.' };
+      process.stderr.write(`${poll.status === 'failed' ? poll.message : reasons[poll.status]}\n`);
+      return 1;
+    }
+  });
+}

@@ -1,0 +1,116 @@
+import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { addAccount, changeAccount, countAccounts, listAccounts, testAccount } from './accounts.ts';
+import { UsageError } from './environment.ts';
+import { version, withProxy } from './host.ts';
+import { login } from './login.ts';
+import { serve } from './serve.ts';
+
+/** Exit codes: 0 done, 1 it failed, 2 the call was wrong. */
+let exitCode = 0;
+const run =
+  <Arguments extends unknown[]>(command: (...args: Arguments) => Promise<number>) =>
+  async (...args: Arguments) => {
+    exitCode = await command(...args);
+  };
+
+function position(text: string): number {
+  if (!/^\d+$/.test(text) || Number(text) < 1)
+    throw new InvalidArgumentError('It must be a position, 1 for the first.');
+  return Number(text) - 1;
+}
+
+const program = new Command('qwen-openai-proxy')
+  .description('Your Qwen accounts as local OpenAI- and Anthropic-compatible endpoints. Unofficial.')
+  .version(version)
+  .configureHelp({ sortSubcommands: false })
+  .exitOverride();
+
+program
+  .command('serve')
+  .description('serve on HOST:PORT; settings come from the environment and .env')
+  .action(run(serve));
+
+const accounts = program.command('accounts').description('add, list, test and change accounts');
+accounts
+  .command('add')
+  .description('store an account; the API key is read from stdin')
+  .requiredOption('--id <id>', 'name of the account: lower-case letters, digits, "-", "_", "."')
+  .requiredOption(
+    '--plan <plan>',
+    'standard-cn, standard-intl, standard-us, standard-hk, workspace, coding-cn, coding-intl, token-cn, token-intl, custom',
+  )
+  .option('--label <label>', 'name to show')
+  .option('--base-url <url>', 'OpenAI base URL ending in /v1 (custom), or the workspace host (workspace)')
+  .option('--anthropic-base-url <url>', 'Anthropic base URL (custom)')
+  .option('--responses-base-url <url>', 'OpenAI base URL that serves /responses (custom)')
+  .option('--no-probe', 'do not ask the upstream whether the key works')
+  .action(run(addAccount));
+accounts
+  .command('login')
+  .description('sign in with the device flow; shows a QR code')
+  .option('--id <id>', 'name of the account')
+  .action(run(login));
+accounts
+  .command('list')
+  .description('all accounts and their state')
+  .option('--json', 'for machines')
+  .action(run(listAccounts));
+accounts
+  .command('counts')
+  .description('requests and tokens since 00:00 UTC')
+  .option('--json', 'for machines')
+  .action(run(countAccounts));
+accounts
+  .command('test')
+  .argument('<id>')
+  .description('ask the upstream whether the account works')
+  .action(run(testAccount));
+accounts
+  .command('enable')
+  .argument('<id>')
+  .description('let the account serve')
+  .action(run(changeAccount('enabled', (proxy, id) => proxy.setAccountEnabled(id, true))));
+accounts
+  .command('disable')
+  .argument('<id>')
+  .description('keep the account, but do not use it')
+  .action(run(changeAccount('disabled', (proxy, id) => proxy.setAccountEnabled(id, false))));
+accounts
+  .command('clear')
+  .argument('<id>')
+  .description('end its cooldowns and "unauthorized"')
+  .action(run(changeAccount('cleared', (proxy, id) => proxy.clearAccount(id))));
+accounts
+  .command('move')
+  .argument('<id>')
+  .argument('<position>', '1 = first', position)
+  .description('change its place in the order')
+  .action(
+    run((id: string, index: number) => changeAccount('moved', (proxy, name) => proxy.moveAccount(name, index))(id)),
+  );
+accounts
+  .command('remove')
+  .argument('<id>')
+  .description('forget the account and its key')
+  .action(run(changeAccount('removed', (proxy, id) => proxy.removeAccount(id))));
+
+program
+  .command('key')
+  .description('print the API key that clients send')
+  .action(
+    run(async () => {
+      process.stdout.write(`${await withProxy((proxy) => proxy.localKey())}\n`);
+      return 0;
+    }),
+  );
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (error instanceof CommanderError) exitCode = error.exitCode === 0 ? 0 : 2;
+  else {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    exitCode = error instanceof UsageError ? 2 : 1;
+  }
+}
+process.exitCode = exitCode;

@@ -1,0 +1,188 @@
+import * as v from 'valibot';
+
+/** How the next account is picked; `fallback` keeps one account active and uses the others only when it cannot serve. */
+export const accountStrategies = ['fallback', 'round-robin', 'least-used', 'most-quota-left'] as const;
+export type AccountStrategy = (typeof accountStrategies)[number];
+
+/** Where the device flow of one OAuth issuer lives. The client is public: there is normally no secret. */
+export interface OAuthSettings {
+  readonly clientId: string;
+  readonly clientSecret: string | undefined;
+  readonly deviceCodeEndpoint: string;
+  readonly tokenEndpoint: string;
+  readonly scope: string;
+  /** A token with less life left than this is refreshed before use. */
+  readonly refreshBufferMs: number;
+}
+
+/** The whole configuration of a server: one immutable value, replaced as a whole on change. */
+export interface ProxySettings {
+  readonly host: string;
+  readonly port: number;
+  /** Host names accepted beside the loopback names, exact, any port. */
+  readonly allowedHosts: readonly string[];
+  /** Origins a browser page may call from, exact. */
+  readonly corsOrigins: readonly string[];
+  /** Default for requests that do not say `stream`. */
+  readonly stream: boolean;
+  /** `generated` = one key per install, created on first use; `off` only on loopback. */
+  readonly apiKeys: readonly string[] | 'generated' | 'off';
+  readonly adminKey: string | undefined;
+  readonly defaultModel: string;
+  readonly accountStrategy: AccountStrategy;
+  readonly debugLog: boolean;
+  readonly logFileLimit: number;
+  readonly oauth: OAuthSettings;
+}
+
+/** A value nobody may use, with what to write instead. */
+export interface SettingProblem {
+  readonly name: string;
+  readonly message: string;
+}
+
+const text = v.pipe(v.string(), v.trim());
+const listOf = (item: v.GenericSchema<string>) =>
+  v.pipe(
+    v.union([
+      v.array(text),
+      v.pipe(
+        text,
+        v.transform((value) => value.split(',').map((part) => part.trim())),
+      ),
+    ]),
+    v.transform((items) => items.filter((part) => part !== '')),
+    v.array(item),
+  );
+const boolean = v.union(
+  [
+    v.boolean(),
+    v.pipe(
+      text,
+      v.toLowerCase(),
+      v.picklist(['true', 'false', '1', '0', 'yes', 'no', 'on', 'off']),
+      v.transform((value) => ['true', '1', 'yes', 'on'].includes(value)),
+    ),
+  ],
+  'must be true or false',
+);
+const wholeNumber = (minimum: number, maximum: number) =>
+  v.pipe(
+    v.union(
+      [v.number(), v.pipe(text, v.digits(), v.transform(Number))],
+      `must be a whole number from ${minimum} to ${maximum}`,
+    ),
+    v.integer(`must be a whole number from ${minimum} to ${maximum}`),
+    v.minValue(minimum, `must be a whole number from ${minimum} to ${maximum}`),
+    v.maxValue(maximum, `must be a whole number from ${minimum} to ${maximum}`),
+  );
+const hostName = v.pipe(
+  text,
+  v.regex(
+    /^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|[0-9a-fA-F:]*:[0-9a-fA-F:.]*)$/,
+    'must be a host name or an IP address, without scheme, port or path',
+  ),
+);
+const origin = v.pipe(
+  text,
+  v.check(
+    (value) => URL.canParse(value) && new URL(value).origin === value,
+    'must be exact origins such as https://app.example.com, separated by commas',
+  ),
+);
+const url = v.pipe(
+  text,
+  v.check((value) => URL.canParse(value) && /^https?:$/.test(new URL(value).protocol), 'must be an http or https URL'),
+);
+const apiKey = v.pipe(text, v.minLength(1), v.regex(/^[\x21-\x7e]+$/, 'must be printable ASCII without spaces'));
+const token = v.pipe(text, v.minLength(1, 'must not be empty'));
+
+const schemas = {
+  HOST: hostName,
+  PORT: wholeNumber(0, 65535),
+  ALLOWED_HOSTS: listOf(hostName),
+  CORS_ORIGINS: listOf(origin),
+  STREAM: boolean,
+  API_KEY: v.union([listOf(apiKey)]),
+  ADMIN_KEY: apiKey,
+  DEFAULT_MODEL: token,
+  ACCOUNT_STRATEGY: v.picklist(accountStrategies, `must be one of ${accountStrategies.join(', ')}`),
+  DEBUG_LOG: boolean,
+  LOG_FILE_LIMIT: wholeNumber(1, 10_000),
+  QWEN_BASE_URL: url,
+  QWEN_CLIENT_ID: token,
+  QWEN_CLIENT_SECRET: token,
+  QWEN_DEVICE_CODE_ENDPOINT: url,
+  QWEN_TOKEN_ENDPOINT: url,
+  QWEN_SCOPE: token,
+  TOKEN_REFRESH_BUFFER: wholeNumber(0, 3_600_000),
+} as const;
+
+/** The names of the environment table; VS Code settings are mapped onto the same names before they are checked. */
+export type SettingName = keyof typeof schemas;
+export const settingNames: readonly SettingName[] = Object.keys(schemas).filter(
+  (name): name is SettingName => name in schemas,
+);
+
+const loopbackHosts = new Set(['localhost', '127.0.0.1', '::1', '[::1]']);
+
+/** Is this bind address reachable from this machine alone? */
+export function isLoopbackHost(host: string): boolean {
+  return loopbackHosts.has(host.toLowerCase()) || /^127(\.\d{1,3}){3}$/.test(host);
+}
+
+/**
+ * Checks raw values (strings of an environment, or typed editor settings) and fills in the defaults. Empty strings count
+ * as absent, as they do in every `.env` file. Every mistake is reported, each with the name the user wrote.
+ */
+export function parseSettings(
+  raw: Readonly<Partial<Record<SettingName, unknown>>>,
+  defaults: { readonly port: number },
+): { settings: ProxySettings; problems: readonly SettingProblem[] } {
+  const problems: SettingProblem[] = [];
+  function read<Name extends SettingName>(name: Name): v.InferOutput<(typeof schemas)[Name]> | undefined {
+    const value = raw[name];
+    if (value === undefined || value === null || value === '') return undefined;
+    const result = v.safeParse<(typeof schemas)[Name]>(schemas[name], value);
+    if (result.success) return result.output;
+    problems.push({ name, message: `${name} ${result.issues[0].message}` });
+    return undefined;
+  }
+
+  const host = read('HOST') ?? '127.0.0.1';
+  const keys = read('API_KEY');
+  const apiKeys =
+    keys === undefined || keys.length === 0 ? 'generated' : keys.length === 1 && keys[0] === 'off' ? 'off' : keys;
+  const oauthBase = (read('QWEN_BASE_URL') ?? 'https://chat.qwen.ai').replace(/\/+$/, '');
+  const settings: ProxySettings = {
+    host,
+    port: read('PORT') ?? defaults.port,
+    allowedHosts: read('ALLOWED_HOSTS') ?? [],
+    corsOrigins: read('CORS_ORIGINS') ?? [],
+    stream: read('STREAM') ?? false,
+    apiKeys,
+    adminKey: read('ADMIN_KEY'),
+    defaultModel: read('DEFAULT_MODEL') ?? 'qwen3-coder-plus',
+    accountStrategy: read('ACCOUNT_STRATEGY') ?? 'fallback',
+    debugLog: read('DEBUG_LOG') ?? false,
+    logFileLimit: read('LOG_FILE_LIMIT') ?? 20,
+    oauth: {
+      clientId: read('QWEN_CLIENT_ID') ?? 'f0304373b74a44d2b584a3fb70ca9e56',
+      clientSecret: read('QWEN_CLIENT_SECRET'),
+      deviceCodeEndpoint: read('QWEN_DEVICE_CODE_ENDPOINT') ?? `${oauthBase}/api/v1/oauth2/device/code`,
+      tokenEndpoint: read('QWEN_TOKEN_ENDPOINT') ?? `${oauthBase}/api/v1/oauth2/token`,
+      scope: read('QWEN_SCOPE') ?? 'openid profile email model.completion',
+      refreshBufferMs: read('TOKEN_REFRESH_BUFFER') ?? 30_000,
+    },
+  };
+  if (!isLoopbackHost(host)) {
+    if (apiKeys === 'off')
+      problems.push({ name: 'API_KEY', message: 'API_KEY=off works on a loopback HOST only: set a key' });
+    else if (apiKeys === 'generated')
+      problems.push({
+        name: 'HOST',
+        message: `HOST=${host} is reachable from other machines and needs an explicit API_KEY`,
+      });
+  }
+  return { settings, problems };
+}

@@ -1,0 +1,58 @@
+/** One HTTP request to an upstream, credential included: never logged as a whole. */
+export interface UpstreamRequest {
+  readonly method: 'GET' | 'POST';
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string | Uint8Array;
+}
+
+/** Bytes that arrive as they are read; a Node `Readable` is one. */
+export interface ByteStream extends AsyncIterable<Uint8Array> {
+  /** Gives up what has not been read, and the connection with it. */
+  destroy(): unknown;
+}
+
+/** An answer whose body has not been read yet. Destroying the body gives the connection up. */
+export interface UpstreamResponse {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly body: ByteStream;
+}
+
+/** The endpoint formats an upstream can speak natively. */
+export type WireFormat =
+  | 'openai-chat'
+  | 'openai-completions'
+  | 'openai-embeddings'
+  | 'openai-responses'
+  | 'anthropic-messages';
+
+/** Base URLs of one account, without a trailing slash. `openai` ends in `/v1`. */
+export interface Endpoints {
+  readonly openai: string;
+  readonly anthropic?: string;
+  readonly responses?: string;
+}
+
+/** Reads one header, the first of a repeated one. */
+export function headerValue(headers: UpstreamResponse['headers'], name: string): string | undefined {
+  const value = headers[name];
+  return Array.isArray(value) ? value[0] : value;
+}
+
+/**
+ * Reads a whole body as text, up to `limitBytes`; what is longer is cut off and the connection given up. For errors and
+ * small documents only.
+ */
+export async function readText(body: ByteStream, limitBytes: number): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = '';
+  let bytes = 0;
+  for await (const part of body) {
+    const room = limitBytes - bytes;
+    text += decoder.decode(part.length > room ? part.subarray(0, room) : part, { stream: true });
+    bytes += part.length;
+    if (bytes >= limitBytes) break;
+  }
+  return text + decoder.decode();
+}

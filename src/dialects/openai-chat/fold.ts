@@ -1,0 +1,91 @@
+import { isJsonObject, type JsonObject, objectField, objectItems, parseJson, stringField } from '../../core/json.ts';
+import { parseSseEvent } from '../../wire/sse.ts';
+
+interface FoldedChoice {
+  readonly fields: Record<string, unknown>;
+  readonly message: Record<string, unknown>;
+  readonly toolCalls: Map<unknown, Record<string, unknown>>;
+  readonly logprobs: Record<string, unknown[]>;
+}
+
+/** Text that arrives in pieces; everything else in a delta is taken as it last came. */
+const textFields = new Set(['content', 'reasoning_content', 'reasoning', 'refusal']);
+
+/**
+ * Makes the `chat.completion` of a stream of `chat.completion.chunk` events, in one pass over all of them. Fields that
+ * nobody knows are kept: the client sees what a call without `stream` would have brought.
+ */
+export function foldChatStream(events: readonly Buffer[]): JsonObject {
+  const head: Record<string, unknown> = {};
+  const choices = new Map<unknown, FoldedChoice>();
+  let usage: unknown;
+  for (const event of events) {
+    const chunk = parseJson(parseSseEvent(event).data);
+    if (!isJsonObject(chunk)) continue;
+    const { choices: _choices, usage: chunkUsage, object: _object, ...rest } = chunk;
+    for (const [name, value] of Object.entries(rest))
+      if (head[name] === undefined || head[name] === null) head[name] = value;
+    if (chunkUsage !== undefined && chunkUsage !== null) usage = chunkUsage;
+    for (const choice of objectItems(chunk, 'choices')) foldChoice(choices, choice);
+  }
+  return {
+    ...head,
+    object: 'chat.completion',
+    choices: [...choices.values()].map(finishChoice),
+    ...(usage !== undefined && { usage }),
+  };
+}
+
+function foldChoice(choices: Map<unknown, FoldedChoice>, choice: JsonObject): void {
+  const index = choice.index ?? 0;
+  let folded = choices.get(index);
+  if (folded === undefined) {
+    folded = {
+      fields: { index, finish_reason: null },
+      message: { role: 'assistant', content: null },
+      toolCalls: new Map(),
+      logprobs: {},
+    };
+    choices.set(index, folded);
+  }
+  const { delta: _delta, index: _index, logprobs: _logprobs, ...rest } = choice;
+  for (const [name, value] of Object.entries(rest))
+    if (value !== null || !(name in folded.fields)) folded.fields[name] = value;
+  for (const [name, value] of Object.entries(objectField(choice, 'logprobs') ?? {}))
+    if (Array.isArray(value)) folded.logprobs[name] = [...(folded.logprobs[name] ?? []), ...value];
+  const delta = objectField(choice, 'delta');
+  if (delta === undefined) return;
+  for (const [name, value] of Object.entries(delta)) {
+    if (name === 'tool_calls') for (const call of objectItems(delta, name)) foldToolCall(folded.toolCalls, call);
+    else if (textFields.has(name) && typeof value === 'string')
+      folded.message[name] = textOf(folded.message[name]) + value;
+    else if (value !== null && value !== '') folded.message[name] = value;
+  }
+}
+
+function foldToolCall(calls: Map<unknown, Record<string, unknown>>, call: JsonObject): void {
+  const index = call.index ?? calls.size;
+  const known = calls.get(index) ?? {};
+  const { function: _function, ...rest } = call;
+  // Qwen repeats a call's id as "" in its later pieces.
+  for (const [name, value] of Object.entries(rest)) if (value !== '' && value !== null) known[name] = value;
+  const piece = objectField(call, 'function') ?? {};
+  const before = objectField(known, 'function') ?? {};
+  known.function = {
+    ...before,
+    ...piece,
+    name: stringField(before, 'name') ?? stringField(piece, 'name') ?? '',
+    arguments: textOf(before.arguments) + textOf(piece.arguments),
+  };
+  calls.set(index, known);
+}
+
+function finishChoice({ fields, message, toolCalls, logprobs }: FoldedChoice): JsonObject {
+  return {
+    ...fields,
+    message: { ...message, ...(toolCalls.size > 0 && { tool_calls: [...toolCalls.values()] }) },
+    logprobs: Object.keys(logprobs).length > 0 ? logprobs : null,
+  };
+}
+
+const textOf = (value: unknown): string => (typeof value === 'string' ? value : '');

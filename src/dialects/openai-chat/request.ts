@@ -1,0 +1,55 @@
+import * as v from 'valibot';
+import type { GenerationRequest } from '../../core/dialect.ts';
+import { GatewayError } from '../../core/errors.ts';
+import { isJsonObject } from '../../core/json.ts';
+import type { ProxySettings } from '../../core/settings.ts';
+
+/**
+ * The fields we act on ourselves; everything else is the upstream's to judge and passes on untouched.
+ * https://platform.openai.com/docs/api-reference/chat/create
+ */
+const chatRequest = v.looseObject({
+  model: v.nullish(v.pipe(v.string('must be a string'), v.minLength(1, 'must not be empty'))),
+  messages: v.pipe(
+    v.array(v.looseObject({ role: v.string('must be a string') }, 'must be an object'), 'must be an array'),
+    v.minLength(1, 'must hold at least one message'),
+  ),
+  stream: v.nullish(v.boolean('must be true or false')),
+  stream_options: v.nullish(
+    v.looseObject({ include_usage: v.nullish(v.boolean('must be true or false')) }, 'must be an object'),
+  ),
+  tools: v.nullish(v.array(v.looseObject({}, 'must be an object'), 'must be an array')),
+  max_tokens: v.nullish(
+    v.pipe(v.number('must be a number'), v.integer('must be a whole number'), v.minValue(1, 'must be 1 or more')),
+  ),
+  max_completion_tokens: v.nullish(
+    v.pipe(v.number('must be a number'), v.integer('must be a whole number'), v.minValue(1, 'must be 1 or more')),
+  ),
+});
+
+/** Checks a Chat Completions body. @throws GatewayError `invalid_request` naming the field, as in `messages[2].role`. */
+export function decodeChatRequest(body: unknown, settings: Pick<ProxySettings, 'stream'>): GenerationRequest {
+  if (!isJsonObject(body)) throw new GatewayError('invalid_request', 'The request body must be a JSON object.');
+  if (body.messages === undefined)
+    throw new GatewayError('invalid_request', "Missing required parameter: 'messages'.", { param: 'messages' });
+  const result = v.safeParse(chatRequest, body, { abortEarly: true });
+  if (!result.success) {
+    const [issue] = result.issues;
+    const param = formatPath(issue.path?.map((item) => item.key) ?? []);
+    throw new GatewayError('invalid_request', `Invalid value for '${param}': it ${issue.message}.`, { param });
+  }
+  const { model, stream, stream_options } = result.output;
+  return {
+    model: model ?? undefined,
+    stream: stream ?? settings.stream,
+    includeUsage: stream_options?.include_usage ?? false,
+    body,
+  };
+}
+
+function formatPath(keys: readonly unknown[]): string {
+  return keys.reduce<string>(
+    (path, key) => (typeof key === 'number' ? `${path}[${key}]` : path === '' ? String(key) : `${path}.${String(key)}`),
+    '',
+  );
+}

@@ -1,0 +1,46 @@
+import { createApiKeyKind } from '../accounts/kinds/api-key.ts';
+import { createDemoKind } from '../accounts/kinds/demo.ts';
+import type { AccountKinds } from '../accounts/kinds/kind.ts';
+import { createOAuthDeviceKind } from '../accounts/kinds/oauth-device.ts';
+import { createOAuthClient, type OAuthClient } from '../accounts/oauth-client.ts';
+import type { AccountStore } from '../accounts/store.ts';
+import type { Clock } from '../core/contracts.ts';
+import { GatewayError } from '../core/errors.ts';
+import type { ProxySettings } from '../core/settings.ts';
+import { sendToDemo } from '../upstream/demo.ts';
+import { plan, planEndpoints, resourceUrlToBaseUrl } from '../upstream/plans.ts';
+import type { Transport } from '../upstream/transport.ts';
+
+export interface AccountKindsOptions {
+  readonly settings: () => ProxySettings;
+  readonly store: AccountStore;
+  readonly clock: Clock;
+  readonly transport: Transport;
+  readonly userAgent: string;
+}
+
+/** Every kind of account there is, with the plans' endpoints filled in. */
+export function createAccountKinds(options: AccountKindsOptions): { kinds: AccountKinds; oauth: OAuthClient } {
+  const { settings, store, clock, transport, userAgent } = options;
+  const oauth = createOAuthClient({ settings: () => settings().oauth, send: transport.send, clock, userAgent });
+  const configuredHosts = () => {
+    const { tokenEndpoint, deviceCodeEndpoint } = settings().oauth;
+    return [tokenEndpoint, deviceCodeEndpoint].map((url) => new URL(url).host);
+  };
+  const kinds: AccountKinds = {
+    'api-key': createApiKeyKind((account) => {
+      const found = plan(account.plan);
+      if (found) return planEndpoints(found, account);
+      throw new GatewayError('wrong_path', `The plan "${account.plan}" is not known to this version.`);
+    }),
+    'oauth-device': createOAuthDeviceKind({
+      client: oauth,
+      store,
+      clock,
+      refreshBufferMs: () => settings().oauth.refreshBufferMs,
+      endpointsOf: (resourceUrl) => ({ openai: resourceUrlToBaseUrl(resourceUrl, configuredHosts()) }),
+    }),
+    demo: createDemoKind({ openai: 'demo:/v1' }, sendToDemo),
+  };
+  return { kinds, oauth };
+}

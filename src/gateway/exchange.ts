@@ -1,0 +1,23 @@
+import type { JsonObject } from '../core/json.ts';
+
+/**
+ * One client request as the gateway sees it: where the answer goes. The server implements it over its response; the
+ * gateway knows no HTTP server.
+ */
+export interface Exchange {
+  readonly requestId: string;
+  /** Aborts when the client is gone, or when the server stops. */
+  readonly signal: AbortSignal;
+  /** The client's own User-Agent, passed on to plans that gate by tool. */
+  readonly userAgent: string | undefined;
+  /** True once headers have gone out: from then on failures travel in the stream. */
+  readonly isOpen: boolean;
+  /** Sends the headers of a successful event stream. */
+  openStream(): void;
+  /** Resolves when the client has room for more: slow readers slow the upstream down. */
+  write(bytes: string | Buffer): Promise<void>;
+  /** Ends the stream with its last bytes. */
+  endStream(lastBytes: string): Promise<void>;
+  /** Sends a whole JSON answer. */
+  sendJson(status: number, headers: Readonly<Record<string, string>>, body: JsonObject): Promise<void>;
+}

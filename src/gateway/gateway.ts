@@ -1,0 +1,257 @@
+import type { Lease, Pool } from '../accounts/pool.ts';
+import type { Clock, Logger } from '../core/contracts.ts';
+import type { Dialect, GenerationRequest } from '../core/dialect.ts';
+import { type GatewayError, toGatewayError } from '../core/errors.ts';
+import type { JsonObject } from '../core/json.ts';
+import type { Usage } from '../core/usage.ts';
+import { createWatchdog } from '../core/watchdog.ts';
+import type { Ledger } from '../usage/ledger.ts';
+import type { RequestOutcome } from '../usage/ledger-entry.ts';
+import type { Exchange } from './exchange.ts';
+import { judge, mostTelling } from './judge.ts';
+
+/** An upstream answer past its commit point, whatever lane brought it. */
+export interface OpenedAnswer {
+  readonly lane: 'native';
+  /** Bytes for the client, a batch per upstream read. @throws GatewayError when the answer does not end as it should. */
+  batches(options: { readonly includeUsage: boolean }): AsyncGenerator<readonly Buffer[], void>;
+  readonly usage: Usage | undefined;
+}
+
+export interface GatewayOptions {
+  readonly pool: Pick<Pool, 'acquire' | 'report' | 'hasReady'>;
+  readonly ledger: Ledger;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Sends one attempt and resolves at its commit point. */
+  readonly open: (attempt: Attempt) => Promise<OpenedAnswer>;
+  /** 0 to 1, for jitter. */
+  readonly random: () => number;
+  /** A waiting stream gets a ping this often. */
+  readonly pingMs: number;
+  /** Called when a request is over and recorded. */
+  readonly onServed: () => void;
+}
+
+export interface Attempt {
+  readonly lease: Lease;
+  readonly dialect: Dialect;
+  readonly request: GenerationRequest;
+  readonly exchange: Exchange;
+}
+
+/** However many accounts there are, a request ends: clients retry too, and their patience is not ours to spend. */
+const maximumAttempts = 8;
+const maximumRetryingMs = 60_000;
+
+/** What is known about a request when it is over; becomes its ledger line. */
+interface Trace {
+  readonly startedMs: number;
+  readonly attempts: { account: string; error?: string }[];
+  lease?: Lease;
+  lane?: string;
+  firstOutputMs?: number;
+}
+
+/** Serves one client request: attempts until one commits, then delivery. Never rejects; the exchange is always answered. */
+export interface Gateway {
+  run(dialect: Dialect, request: GenerationRequest, exchange: Exchange): Promise<void>;
+}
+
+export function createGateway(options: GatewayOptions): Gateway {
+  const { pool, ledger, clock, logger } = options;
+
+  return {
+    async run(dialect, request, exchange) {
+      const trace: Trace = { startedMs: clock.now(), attempts: [] };
+      let isFinished = false;
+      // A client that leaves between the ledger line and the last byte has still been answered.
+      const finish: Call['finish'] = async (outcome, status, extra) => {
+        if (isFinished) return;
+        isFinished = true;
+        await record({ dialect, request, exchange, trace }, outcome, status, extra);
+        options.onServed();
+      };
+      const pinger = request.stream
+        ? createWatchdog(clock, options.pingMs, () => {
+            if (!exchange.isOpen) exchange.openStream();
+            void exchange.write(dialect.ping).catch(() => {});
+          })
+        : undefined;
+      try {
+        await attempts({ dialect, request, exchange, trace, touch: () => pinger?.touch(), finish });
+      } catch (thrown) {
+        await answerError(dialect, exchange, toGatewayError(thrown), finish);
+      } finally {
+        pinger?.stop();
+      }
+    },
+  };
+
+  /** Tries accounts until an answer has been delivered. @throws what the client has to be told. */
+  async function attempts(call: Call): Promise<void> {
+    const { request, exchange, trace } = call;
+    const tried = new Set<string>();
+    const errors: GatewayError[] = [];
+    while (true) {
+      let lease: Lease;
+      try {
+        lease = pool.acquire({ model: request.model, tried });
+      } catch (error) {
+        const refusal = toGatewayError(error);
+        throw refusal.code === 'accounts_cooling' ? refusal : (mostTelling(errors) ?? refusal);
+      }
+      tried.add(lease.account.id);
+      trace.lease = lease;
+      const error = await tryAccount(call, lease, tried);
+      if (error === undefined) return;
+      errors.push(error);
+      const mayGoOn =
+        error.scope !== 'request' &&
+        error.scope !== 'local' &&
+        trace.attempts.length < maximumAttempts &&
+        clock.now() - trace.startedMs < maximumRetryingMs;
+      if (!mayGoOn) throw error;
+      logger.info('Trying another account.', {
+        request: exchange.requestId,
+        account: lease.account.id,
+        reason: error.code,
+      });
+    }
+  }
+
+  /** All attempts on one account. Resolves to the error that ended them, or to nothing when the client was answered. */
+  async function tryAccount(call: Call, lease: Lease, tried: ReadonlySet<string>): Promise<GatewayError | undefined> {
+    const { dialect, request, exchange, trace } = call;
+    for (let failuresOfAccount = 1; ; failuresOfAccount++) {
+      const attempt: { account: string; error?: string } = { account: lease.account.id };
+      trace.attempts.push(attempt);
+      let isDelivering = false;
+      try {
+        const answer = await options.open({ lease, dialect, request, exchange });
+        trace.lane = answer.lane;
+        trace.firstOutputMs ??= clock.now();
+        if (request.stream) {
+          isDelivering = true;
+          await deliverStream(call, answer);
+        } else {
+          const events: Buffer[] = [];
+          for await (const batch of answer.batches({ includeUsage: true })) events.push(...batch);
+          isDelivering = true;
+          await deliverJson(call, dialect.foldStream(events), answer.usage);
+        }
+        pool.report(lease, { kind: 'answered' });
+        return undefined;
+      } catch (thrown) {
+        const error = exchange.signal.aborted ? toGatewayError(exchange.signal.reason) : toGatewayError(thrown);
+        attempt.error = error.code;
+        if (isDelivering || error.scope === 'local' || error.scope === 'request') {
+          // What the client has seen is never replayed.
+          pool.report(lease, error.scope === 'local' ? { kind: 'released' } : { kind: 'failed', error });
+          throw error;
+        }
+        const verdict = judge(error, {
+          failuresOfAccount,
+          hasOther: pool.hasReady({ model: request.model, tried }),
+          random: options.random(),
+        });
+        if (verdict.action !== 'retry' || trace.attempts.length >= maximumAttempts) {
+          pool.report(lease, { kind: 'failed', error });
+          return error;
+        }
+        try {
+          await clock.sleep(verdict.afterMs, exchange.signal);
+        } catch {
+          pool.report(lease, { kind: 'released' });
+          throw toGatewayError(exchange.signal.reason);
+        }
+      }
+    }
+  }
+
+  async function deliverStream(
+    { dialect, request, exchange, touch, finish }: Call,
+    answer: OpenedAnswer,
+  ): Promise<void> {
+    if (!exchange.isOpen) exchange.openStream();
+    for await (const batch of answer.batches({ includeUsage: request.includeUsage })) {
+      const [only] = batch;
+      if (only === undefined) continue;
+      touch();
+      await exchange.write(batch.length === 1 ? only : Buffer.concat(batch));
+    }
+    await finish('answered', 200, { usage: answer.usage });
+    await exchange.endStream(dialect.streamEnd);
+  }
+
+  async function deliverJson({ exchange, finish }: Call, body: JsonObject, usage: Usage | undefined): Promise<void> {
+    await finish('answered', 200, { usage });
+    await exchange.sendJson(200, {}, body);
+  }
+
+  async function answerError(
+    dialect: Dialect,
+    exchange: Exchange,
+    error: GatewayError,
+    finish: Call['finish'],
+  ): Promise<void> {
+    if (error.code === 'internal')
+      logger.error('Unexpected error.', { request: exchange.requestId, reason: String(error.cause) });
+    const { status, headers, body } = dialect.encodeError(error, exchange.requestId);
+    if (error.code === 'client_gone') return finish('aborted', status, { error: error.code });
+    await finish(exchange.isOpen ? 'cut' : 'failed', exchange.isOpen ? 200 : status, { error: error.code });
+    try {
+      if (exchange.isOpen) await exchange.endStream(dialect.encodeStreamError(error, exchange.requestId));
+      else await exchange.sendJson(status, headers, body);
+    } catch (failure) {
+      logger.debug('The client left before it could be told.', {
+        request: exchange.requestId,
+        reason: String(failure),
+      });
+    }
+  }
+
+  async function record(
+    {
+      dialect,
+      request,
+      exchange,
+      trace,
+    }: { dialect: Dialect; request: GenerationRequest; exchange: Exchange; trace: Trace },
+    outcome: RequestOutcome,
+    status: number,
+    { usage, error }: { usage?: Usage | undefined; error?: string },
+  ): Promise<void> {
+    const now = clock.now();
+    await ledger.append({
+      v: 1,
+      at: now,
+      id: exchange.requestId,
+      ...(exchange.userAgent !== undefined && { client: exchange.userAgent.split(' ', 1)[0]?.slice(0, 80) ?? '' }),
+      dialect: dialect.id,
+      ...(trace.lane !== undefined && { lane: trace.lane }),
+      ...(request.model !== undefined && { modelAsked: request.model }),
+      ...(trace.lease && { model: trace.lease.model, account: trace.lease.account.id }),
+      attempts: trace.attempts,
+      outcome,
+      status,
+      ...(error !== undefined && { error }),
+      ...(trace.firstOutputMs !== undefined && { ttftMs: trace.firstOutputMs - trace.startedMs }),
+      durationMs: now - trace.startedMs,
+      ...usage,
+    });
+  }
+}
+
+interface Call {
+  readonly dialect: Dialect;
+  readonly request: GenerationRequest;
+  readonly exchange: Exchange;
+  readonly trace: Trace;
+  readonly touch: () => void;
+  readonly finish: (
+    outcome: RequestOutcome,
+    status: number,
+    extra: { usage?: Usage | undefined; error?: string },
+  ) => Promise<void>;
+}

@@ -1,0 +1,37 @@
+import * as v from 'valibot';
+import type { Health } from '../accounts/health.ts';
+import type { StateStore } from '../core/contracts.ts';
+import { type ErrorCode, errorScopes } from '../core/errors.ts';
+
+const documentName = 'health';
+const isErrorCode = (value: unknown): value is ErrorCode =>
+  typeof value === 'string' && Object.hasOwn(errorScopes, value);
+
+const healthDocument = v.object({
+  version: v.literal(1),
+  accounts: v.record(
+    v.string(),
+    v.array(
+      v.object({
+        code: v.custom<ErrorCode>(isErrorCode),
+        model: v.exactOptional(v.string()),
+        sinceMs: v.number(),
+        untilMs: v.nullable(v.number()),
+        count: v.number(),
+        reason: v.string(),
+        fix: v.exactOptional(v.string()),
+      }),
+    ),
+  ),
+});
+
+/** The health that was kept; none where there is no readable document. */
+export async function readHealth(state: StateStore): Promise<ReadonlyMap<string, Health>> {
+  const result = v.safeParse(healthDocument, await state.read(documentName));
+  return new Map(result.success ? Object.entries(result.output.accounts) : []);
+}
+
+/** Keeps the health, so that a restart or another window knows about cooldowns. */
+export function writeHealth(state: StateStore, health: ReadonlyMap<string, Health>): Promise<void> {
+  return state.write(documentName, { version: 1, accounts: Object.fromEntries(health) });
+}

@@ -1,0 +1,118 @@
+import type { Account } from '../accounts/account.ts';
+import { type AccountKinds, type Credential, kindOf } from '../accounts/kinds/kind.ts';
+import type { Clock } from '../core/contracts.ts';
+import type { ProbeVerdict } from '../core/control.ts';
+import { GatewayError, toGatewayError } from '../core/errors.ts';
+import { headerValue, readText, type UpstreamRequest, type UpstreamResponse } from '../core/upstream.ts';
+import { openChatStream } from '../upstream/chat-stream.ts';
+import { classifyHttpError } from '../upstream/errors.ts';
+import { plan } from '../upstream/plans.ts';
+import { editChatRequest } from '../upstream/request.ts';
+import type { Transport } from '../upstream/transport.ts';
+import { withCredential } from './lanes.ts';
+import { readIds } from './models.ts';
+
+const probeTimeoutMs = 20_000;
+
+export interface ProbeOptions {
+  readonly kinds: AccountKinds;
+  readonly transport: Transport;
+  readonly clock: Clock;
+  readonly userAgent: string;
+  readonly modelFor: (account: Account) => string;
+}
+
+/**
+ * Asks the upstream once whether an account works, at no cost where that is possible: `count_tokens` where the plan
+ * speaks Anthropic, else the model list. A sign-in account is asked for one token of an answer: its tokens are issued
+ * and listed even where inference has ended.
+ */
+export function createProbe(options: ProbeOptions): (account: Account) => Promise<ProbeVerdict> {
+  const { kinds, transport, clock } = options;
+
+  return async (account) => {
+    const startedMs = clock.now();
+    const signal = AbortSignal.timeout(probeTimeoutMs);
+    const kind = kindOf(kinds, account);
+    const send = kind.send ?? transport.send;
+    try {
+      const models = await withCredential(kind, signal, async (credential) => {
+        const call = (request: Pick<UpstreamRequest, 'method' | 'url' | 'body'>) =>
+          send({ ...request, headers: headersFor(credential, options.userAgent) }, signal);
+        if (account.kind !== 'api-key')
+          return askForToken(call, credential, options.modelFor(account), { signal, clock });
+        const { anthropic } = credential.endpoints;
+        const counted =
+          anthropic !== undefined && (await countTokens(call, anthropic, options.modelFor(account), clock));
+        if (counted && !plan(account.plan)?.listsModels) return plan(account.plan)?.models ?? [];
+        return listModels(call, credential, { isRequired: !counted, clock });
+      });
+      const label = plan(account.plan)?.label ?? account.plan;
+      const message = models.length > 0 ? `Connected to ${label}: ${models.length} models.` : `Connected to ${label}.`;
+      return { ok: true, message, models, durationMs: clock.now() - startedMs };
+    } catch (thrown) {
+      const error = signal.aborted
+        ? new GatewayError('upstream_timeout', `Qwen did not answer within ${probeTimeoutMs / 1000} seconds.`, {
+            fix: 'Check the network and the base URL, then test again.',
+          })
+        : toGatewayError(thrown);
+      return {
+        ok: false,
+        message: error.message,
+        code: error.code,
+        ...(error.fix !== undefined && { fix: error.fix }),
+        durationMs: clock.now() - startedMs,
+      };
+    }
+  };
+}
+
+type Call = (request: Pick<UpstreamRequest, 'method' | 'url' | 'body'>) => Promise<UpstreamResponse>;
+
+const headersFor = (credential: Credential, userAgent: string) => ({
+  authorization: credential.authorization,
+  'content-type': 'application/json',
+  'anthropic-version': '2023-06-01',
+  'user-agent': userAgent,
+});
+
+/** True when the upstream counted; false where it has no such call, so that another way of asking is needed. */
+async function countTokens(call: Call, anthropicBase: string, model: string, clock: Clock): Promise<boolean> {
+  const body = JSON.stringify({ model, messages: [{ role: 'user', content: 'hi' }] });
+  const response = await call({ method: 'POST', url: `${anthropicBase}/v1/messages/count_tokens`, body });
+  if (response.status === 200) return (await readText(response.body, 65_536)).includes('input_tokens');
+  const error = await refusal(response, clock);
+  if (error.code === 'wrong_path' || error.code === 'model_not_found' || error.code === 'invalid_request') return false;
+  throw error;
+}
+
+async function listModels(
+  call: Call,
+  { endpoints }: Credential,
+  { isRequired, clock }: { readonly isRequired: boolean; readonly clock: Clock },
+): Promise<readonly string[]> {
+  const response = await call({ method: 'GET', url: `${endpoints.openai}/models` });
+  if (response.status === 200) return readIds(response);
+  const error = await refusal(response, clock);
+  if (isRequired) throw error;
+  return [];
+}
+
+async function askForToken(
+  call: Call,
+  { endpoints }: Credential,
+  model: string,
+  { signal, clock }: { readonly signal: AbortSignal; readonly clock: Clock },
+): Promise<readonly string[]> {
+  const body = JSON.stringify(editChatRequest({ messages: [{ role: 'user', content: 'hi' }], max_tokens: 1 }, model));
+  const response = await call({ method: 'POST', url: `${endpoints.openai}/chat/completions`, body });
+  const stream = await openChatStream(response, { signal, clock, idleMs: probeTimeoutMs });
+  for await (const _batch of stream.batches({ includeUsage: false }));
+  return [model];
+}
+
+async function refusal(response: UpstreamResponse, clock: Clock): Promise<GatewayError> {
+  const body = await readText(response.body, 65_536);
+  const contentType = headerValue(response.headers, 'content-type');
+  return classifyHttpError({ status: response.status, headers: { contentType }, body, now: clock.now() });
+}

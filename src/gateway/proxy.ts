@@ -1,0 +1,256 @@
+import { join } from 'node:path';
+import type { Account } from '../accounts/account.ts';
+import { createPool } from '../accounts/pool.ts';
+import { createSignIns } from '../accounts/sign-in.ts';
+import { createAccountStore } from '../accounts/store.ts';
+import { systemClock } from '../core/clock.ts';
+import type { Clock, Logger, SecretStore } from '../core/contracts.ts';
+import type { ProxySnapshot } from '../core/control.ts';
+import { isLoopbackHost, type ProxySettings } from '../core/settings.ts';
+import type { HostedProxy } from '../core/worker-protocol.ts';
+import { openAiChat } from '../dialects/openai-chat/index.ts';
+import { createApp } from '../server/app.ts';
+import { createTransport, type Transport } from '../upstream/transport.ts';
+import { createLedger } from '../usage/ledger.ts';
+import { createAccountControl } from './account-control.ts';
+import { createAccountKinds } from './account-kinds.ts';
+import { createGateway } from './gateway.ts';
+import { readHealth, writeHealth } from './health-file.ts';
+import { createHttpService, readLocalKey } from './http-service.ts';
+import { createLanes } from './lanes.ts';
+import { createModelDirectory } from './models.ts';
+import { createProbe } from './probe.ts';
+import { countAccounts, describeService, summariseAccount } from './snapshot.ts';
+import { createStateFiles } from './state-files.ts';
+
+export interface ProxyOptions {
+  readonly settings: ProxySettings;
+  /** Folder of ledger, health and logs; made with 0700. */
+  readonly stateDirectory: string;
+  readonly version: string;
+  readonly mode: 'editor' | 'headless';
+  readonly secrets: SecretStore;
+  readonly logger: Logger;
+  readonly onSnapshot?: (snapshot: ProxySnapshot) => void;
+  /** Environment of the process, for its proxy variables. */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
+  readonly clock?: Clock;
+  readonly transport?: Transport;
+  readonly random?: () => number;
+  /** Waiting streams are pinged this often; upstreams silent for `idleMs` count as stalled. */
+  readonly pingMs?: number;
+  readonly idleMs?: number;
+  readonly bodyLimitBytes?: number;
+  readonly concurrencyLimit?: number;
+}
+
+/** Stands in where a home never had an account, so that the first command answers something. */
+const implicitDemo: Account = {
+  version: 1,
+  id: 'demo',
+  label: 'Demo',
+  plan: 'demo',
+  kind: 'demo',
+  enabled: true,
+  order: 0,
+  createdAtMs: 0,
+};
+
+/** The composition root: the one list of dialects and account kinds, and who is given what. */
+export function createHostedProxy(options: ProxyOptions): HostedProxy {
+  const { secrets, logger, version } = options;
+  const clock = options.clock ?? systemClock;
+  const userAgent = `QwenProxy/${version}`;
+  let settings = options.settings;
+  let clientKeys: readonly string[] = [];
+
+  const transport = options.transport ?? createTransport({ environment: options.environment ?? {} });
+  const state = createStateFiles(options.stateDirectory, logger);
+  const store = createAccountStore(secrets, logger);
+  const ledger = createLedger({ directory: join(options.stateDirectory, 'usage'), clock, logger });
+  const { kinds, oauth } = createAccountKinds({ settings: () => settings, store, clock, transport, userAgent });
+
+  const accounts = (): readonly Account[] => {
+    const stored = store.list();
+    const mayDemo =
+      stored.length === 0 && !store.hadAccount && options.mode === 'headless' && isLoopbackHost(settings.host);
+    return mayDemo ? [implicitDemo] : stored;
+  };
+
+  let pool = createPoolWith(new Map());
+  const models = createModelDirectory({
+    kinds,
+    transport,
+    clock,
+    logger,
+    userAgent,
+    defaultModel: () => settings.defaultModel,
+    accounts,
+  });
+  const probe = createProbe({
+    kinds,
+    transport,
+    clock,
+    userAgent,
+    modelFor: (account) => models.modelFor(account, undefined),
+  });
+  const gateway = createGateway({
+    pool: {
+      acquire: (asked) => pool.acquire(asked),
+      report: (lease, outcome) => pool.report(lease, outcome),
+      hasReady: (asked) => pool.hasReady(asked),
+    },
+    ledger,
+    clock,
+    logger,
+    open: createLanes({ kinds, transport, clock, userAgent, idleMs: options.idleMs ?? 300_000 }),
+    random: options.random ?? Math.random,
+    pingMs: options.pingMs ?? 10_000,
+    onServed: () => changed(),
+  });
+
+  const summarise = (account: Account) => summariseAccount(account, pool.standing(account), ledger.today(account.id));
+  const snapshot = (): ProxySnapshot => ({
+    ...describeService(http, settings),
+    version,
+    ...countAccounts(accounts().map(summarise)),
+  });
+
+  let isAnnouncing = false;
+  /** Many changes of one moment become one snapshot. */
+  const changed = () => {
+    if (isAnnouncing || !options.onSnapshot) return;
+    isAnnouncing = true;
+    setImmediate(() => {
+      isAnnouncing = false;
+      options.onSnapshot?.(snapshot());
+    });
+  };
+
+  let openRequests = 0;
+  const http = createHttpService({
+    address: () => settings,
+    openRequests: () => openRequests,
+    logger,
+    onChange: changed,
+    createListener: (stopping) =>
+      createApp({
+        policy: () => ({
+          allowedHosts: settings.allowedHosts,
+          corsOrigins: settings.corsOrigins,
+          clientKeys: settings.apiKeys === 'off' ? 'off' : clientKeys,
+          adminKey: settings.adminKey,
+          isLoopback: isLoopbackHost(settings.host),
+        }),
+        settings: () => settings,
+        dialects: [openAiChat],
+        errors: openAiChat,
+        gateway,
+        models: models.list,
+        signIn: control,
+        health: () => ({ status: 'ok', name: 'qwen-proxy', version, mode: options.mode, pid: process.pid }),
+        stopping,
+        logger,
+        onOpenRequests: (count) => {
+          openRequests = count;
+        },
+        ...(options.bodyLimitBytes !== undefined && { bodyLimitBytes: options.bodyLimitBytes }),
+        ...(options.concurrencyLimit !== undefined && { concurrencyLimit: options.concurrencyLimit }),
+      }),
+  });
+
+  const control = createAccountControl({
+    store,
+    signIns: createSignIns(oauth, clock),
+    clock,
+    probe,
+    summarise,
+    clear: (id) => pool.clear(id),
+    forget(id) {
+      pool.forget(id);
+      models.forget(id);
+    },
+  });
+
+  function createPoolWith(health: Parameters<typeof createPool>[0]['health'] & {}) {
+    return createPool({
+      clock,
+      accounts,
+      strategy: () => settings.accountStrategy,
+      requestsToday: (id) => ledger.today(id).requests,
+      modelFor: (account, asked) => models.modelFor(account, asked),
+      health,
+      onChange: () => {
+        void writeHealth(state, pool.health);
+        changed();
+      },
+    });
+  }
+
+  const adoptKeys = async () => {
+    clientKeys = typeof settings.apiKeys === 'string' ? [await readLocalKey(secrets)] : settings.apiKeys;
+  };
+  const opened = (async () => {
+    await Promise.all([store.reload(), ledger.reload()]);
+    pool = createPoolWith(await readHealth(state));
+    store.onDidChange(changed);
+    secrets.onDidChange(
+      () =>
+        void store
+          .reload()
+          .catch((error) => logger.warn('The accounts could not be read again.', { reason: String(error) })),
+    );
+  })();
+  opened.catch(() => {});
+
+  const whenOpen =
+    <Arguments extends unknown[], Result>(work: (...args: Arguments) => Promise<Result>) =>
+    async (...args: Arguments): Promise<Result> => {
+      await opened;
+      return await work(...args);
+    };
+
+  return {
+    start: whenOpen(async ({ port } = {}) => {
+      await adoptKeys();
+      await http.start(port);
+      return snapshot();
+    }),
+    stop: whenOpen(async ({ drainMs } = {}) => {
+      await http.stop(drainMs ?? 0);
+      return snapshot();
+    }),
+    snapshot: whenOpen(async () => snapshot()),
+    plans: whenOpen(control.plans),
+    addAccount: whenOpen(control.addAccount),
+    removeAccount: whenOpen(control.removeAccount),
+    setAccountEnabled: whenOpen(control.setAccountEnabled),
+    moveAccount: whenOpen(control.moveAccount),
+    clearAccount: whenOpen(control.clearAccount),
+    testAccount: whenOpen(control.testAccount),
+    startSignIn: whenOpen(control.startSignIn),
+    pollSignIn: whenOpen(control.pollSignIn),
+    cancelSignIn: whenOpen(control.cancelSignIn),
+    localKey: whenOpen(async () =>
+      typeof settings.apiKeys === 'string' ? readLocalKey(secrets) : (settings.apiKeys[0] ?? ''),
+    ),
+    updateSettings: whenOpen(async (next) => {
+      const moves = next.host !== settings.host || next.port !== settings.port;
+      settings = next;
+      await adoptKeys();
+      if (moves && http.state !== 'stopped') {
+        await http.stop(0);
+        await http.start();
+      }
+      changed();
+      return snapshot();
+    }),
+    secretsChanged: whenOpen(async () => void (await store.reload())),
+    dispose: async () => {
+      await opened.catch(() => {});
+      await http.stop(0);
+      await ledger.close();
+      await transport.close();
+    },
+  };
+}

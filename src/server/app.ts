@@ -1,0 +1,202 @@
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import { defineHandler, fromNodeHandler, H3, toNodeHandler } from 'h3/node';
+import type { Logger } from '../core/contracts.ts';
+import type { ProxyControl } from '../core/control.ts';
+import type { Dialect, ErrorDialect } from '../core/dialect.ts';
+import { GatewayError, toGatewayError } from '../core/errors.ts';
+import type { JsonObject } from '../core/json.ts';
+import type { ProxySettings } from '../core/settings.ts';
+import type { Gateway } from '../gateway/gateway.ts';
+import { handleAuthRoute } from './auth-routes.ts';
+import { readJsonBody } from './body.ts';
+import { checkAdminKey, checkClientKey, checkOrigin, type GuardPolicy } from './guard.ts';
+import { limits } from './limits.ts';
+import { normalisePath } from './path.ts';
+import { createNodeExchange, sendJson } from './respond.ts';
+
+export interface AppOptions {
+  readonly policy: () => GuardPolicy;
+  readonly settings: () => Pick<ProxySettings, 'stream'>;
+  readonly dialects: readonly Dialect[];
+  /** Shapes the errors of requests that belong to no dialect. */
+  readonly errors: ErrorDialect;
+  readonly gateway: Gateway;
+  /** OpenAI's model objects for `GET /v1/models`. */
+  readonly models: () => Promise<readonly (JsonObject & { readonly id: string })[]>;
+  readonly signIn: Pick<ProxyControl, 'startSignIn' | 'pollSignIn'>;
+  readonly health: () => JsonObject;
+  /** Aborts when the server stops: open answers end truthfully. */
+  readonly stopping: AbortSignal;
+  readonly logger: Logger;
+  /** Told how many requests for generated text are open, on every change. */
+  readonly onOpenRequests: (count: number) => void;
+  readonly bodyLimitBytes?: number;
+  readonly concurrencyLimit?: number;
+}
+
+/** One request on its way through the app. */
+interface Visit {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly requestId: string;
+  readonly params: Readonly<Record<string, string>>;
+}
+
+/** The HTTP surface as a node listener: guard, then routing; nothing is routed that the guard refused. */
+export function createApp(options: AppOptions): RequestListener {
+  const { policy, errors } = options;
+  const concurrencyLimit = options.concurrencyLimit ?? limits.concurrentRequests;
+  const bodyLimitBytes = options.bodyLimitBytes ?? limits.bodyBytes;
+  let openRequests = 0;
+  const app = new H3({ silent: true });
+
+  /** Runs a handler on the node request and response; what it throws is answered in the dialect's shape. */
+  const route = (
+    method: 'GET' | 'POST',
+    path: string,
+    dialect: ErrorDialect,
+    handle: (visit: Visit) => Promise<void> | void,
+  ) =>
+    app.on(
+      method,
+      path,
+      defineHandler((event) =>
+        fromNodeHandler(async (_request, response) => {
+          const visit = visitOf(response, event.context.params);
+          try {
+            await handle(visit);
+          } catch (thrown) {
+            answerError(visit, dialect, toGatewayError(thrown));
+          }
+        })(event),
+      ),
+    );
+
+  const answerError = (
+    { request, response, requestId }: Omit<Visit, 'params'>,
+    dialect: ErrorDialect,
+    error: GatewayError,
+  ) => {
+    if (error.code === 'internal')
+      options.logger.error('Unexpected error.', { request: requestId, reason: String(error.cause) });
+    const { status, headers, body } = dialect.encodeError(error, requestId);
+    // An upload that is refused half-way must not be read to its end.
+    const close: Record<string, string> = request.complete ? {} : { connection: 'close' };
+    sendJson(response, status, { ...headers, ...close, 'x-request-id': requestId }, body);
+  };
+
+  for (const dialect of options.dialects)
+    for (const path of dialect.paths)
+      route('POST', path, dialect, async ({ request, response, requestId }) => {
+        checkClientKey(request.headers, policy());
+        if (openRequests >= concurrencyLimit)
+          throw new GatewayError('too_many_requests', `More than ${concurrencyLimit} requests are open at once.`, {
+            retryAfterMs: 1_000,
+          });
+        options.onOpenRequests(++openRequests);
+        try {
+          const decoded = dialect.decodeRequest(await readJsonBody(request, bodyLimitBytes), options.settings());
+          const exchange = createNodeExchange({ request, response, requestId, stopping: options.stopping });
+          await options.gateway.run(dialect, decoded, exchange);
+          await exchange.closed;
+        } finally {
+          options.onOpenRequests(--openRequests);
+        }
+      });
+
+  route('GET', '/health', errors, ({ response, requestId }) =>
+    sendJson(response, 200, { 'cache-control': 'no-store', 'x-request-id': requestId }, options.health()),
+  );
+  route('GET', '/v1/models', errors, async ({ request, response, requestId }) => {
+    checkClientKey(request.headers, policy());
+    sendJson(response, 200, { 'x-request-id': requestId }, { object: 'list', data: await options.models() });
+  });
+  route('GET', '/v1/models/:id', errors, async ({ request, response, requestId, params }) => {
+    checkClientKey(request.headers, policy());
+    const id = decodeURIComponent(params.id ?? '');
+    const model = (await options.models()).find((candidate) => candidate.id === id);
+    if (model === undefined)
+      throw new GatewayError('model_not_found', `The model '${id}' does not exist.`, {
+        param: 'model',
+        fix: 'GET /v1/models lists the models.',
+      });
+    sendJson(response, 200, { 'x-request-id': requestId }, model);
+  });
+  for (const path of ['/auth/initiate', '/auth/poll'] as const)
+    route('POST', path, errors, async ({ request, response, requestId }) => {
+      checkAdminKey(request.headers, policy());
+      const body =
+        request.headers['content-length'] === '0' || !hasBody(request) ? {} : await readJsonBody(request, 64 * 1024);
+      const { status, answer } = await handleAuthRoute(path, body, options.signIn);
+      sendJson(response, status, { 'cache-control': 'no-store', 'x-request-id': requestId }, answer);
+    });
+
+  const known = [
+    '/health',
+    '/v1/models',
+    '/auth/initiate',
+    '/auth/poll',
+    ...options.dialects.flatMap((dialect) => dialect.paths),
+  ];
+  app.all('/**', (event) =>
+    fromNodeHandler((_request, response) => {
+      const visit = visitOf(response, {});
+      answerError(visit, errors, unknownUrl(visit.request, known));
+    })(event),
+  );
+
+  const handleNode = toNodeHandler(app);
+  return (request, response) => {
+    const requestId = `req_${randomUUID().replaceAll('-', '')}`;
+    visits.set(response, { request, response, requestId });
+    try {
+      checkOrigin(request.headers, policy());
+      request.url = normalisePath(request.url ?? '/');
+    } catch (thrown) {
+      return answerError({ request, response, requestId }, errors, toGatewayError(thrown));
+    }
+    if (allowCors(request, response, policy())) return;
+    handleNode(request, response);
+  };
+}
+
+/** The visit travels beside the response: h3 types its node objects as HTTP/1 or HTTP/2, and ids are not the client's to choose. */
+const visits = new WeakMap<object, Omit<Visit, 'params'>>();
+
+function visitOf(response: object, params: Readonly<Record<string, string>> = {}): Visit {
+  const visit = visits.get(response);
+  if (visit === undefined) throw new Error('A response without a visit.');
+  return { ...visit, params };
+}
+
+const hasBody = (request: IncomingMessage) =>
+  request.headers['content-length'] !== undefined || request.headers['transfer-encoding'] !== undefined;
+
+/** Marks answers to an allowed page, and answers its preflight. The guard has refused every other origin already. */
+function allowCors(request: IncomingMessage, response: ServerResponse, { corsOrigins }: GuardPolicy): boolean {
+  const { origin } = request.headers;
+  if (origin === undefined || !corsOrigins.includes(origin)) return false;
+  response.setHeader('access-control-allow-origin', origin);
+  response.setHeader('vary', 'origin');
+  response.setHeader('access-control-expose-headers', 'x-request-id, retry-after');
+  if (request.method !== 'OPTIONS' || request.headers['access-control-request-method'] === undefined) return false;
+  response.writeHead(204, {
+    'access-control-allow-methods': 'GET, POST',
+    'access-control-allow-headers': request.headers['access-control-request-headers'] ?? 'authorization, content-type',
+    'access-control-max-age': '600',
+  });
+  response.end();
+  return true;
+}
+
+function unknownUrl({ method, url = '/', headers }: IncomingMessage, known: readonly string[]): GatewayError {
+  const path = url.split('?', 1)[0] ?? url;
+  if (known.includes(path))
+    return new GatewayError('method_not_allowed', `${method} is not answered at ${path}.`, {
+      fix: 'See the README for the method.',
+    });
+  return new GatewayError('not_found', `Nothing is served at ${method} ${path}.`, {
+    fix: `The base URL for OpenAI clients is http://${headers.host}/v1; served are ${known.join(', ')}.`,
+  });
+}

@@ -1,0 +1,93 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import type { IncomingHttpHeaders } from 'node:http';
+import { GatewayError } from '../core/errors.ts';
+
+/** Who may call: decided before routing, for every path. */
+export interface GuardPolicy {
+  /** Extra Host names, exact, any port; the loopback names always pass. */
+  readonly allowedHosts: readonly string[];
+  /** Origins of browser pages that may call, exact. */
+  readonly corsOrigins: readonly string[];
+  /** Accepted client keys; `off` = none is asked for. */
+  readonly clientKeys: readonly string[] | 'off';
+  /** Key for administration. Absent: a client key serves for that too, on loopback with one key. */
+  readonly adminKey: string | undefined;
+  readonly isLoopback: boolean;
+}
+
+const loopbackNames = new Set(['localhost', '127.0.0.1', '[::1]']);
+
+/** The name in a Host header, without its port, lower case; `undefined` for one that is no host. */
+export function hostName(header: string | undefined): string | undefined {
+  const match = /^(\[[0-9a-f:.]+\]|[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?)(?::\d{1,5})?$/i.exec(header ?? '');
+  return match?.[1]?.toLowerCase();
+}
+
+/**
+ * Refuses requests that did not come from a program of this machine's user: a foreign Host (DNS rebinding reaches
+ * loopback under the attacker's name), a foreign Origin, a cross-site fetch. A good key does not help there.
+ * @throws GatewayError `forbidden`
+ */
+export function checkOrigin(headers: IncomingHttpHeaders, policy: GuardPolicy): void {
+  const host = hostName(headers.host);
+  if (
+    host === undefined ||
+    !(loopbackNames.has(host) || policy.allowedHosts.some((allowed) => allowed.toLowerCase() === host))
+  )
+    throw new GatewayError('forbidden', `The Host "${headers.host ?? ''}" is not served here.`, {
+      fix: 'Use 127.0.0.1, or add the name to ALLOWED_HOSTS.',
+    });
+  const { origin } = headers;
+  // A page that we serve ourselves has our own Host as its origin.
+  const isOwn = origin === `http://${headers.host}`;
+  if (origin !== undefined && !isOwn && !policy.corsOrigins.includes(origin))
+    throw new GatewayError('forbidden', `Requests from the web page ${origin} are not allowed.`, {
+      fix: 'Add the origin to CORS_ORIGINS if the page is yours.',
+    });
+  if (origin === undefined && headers['sec-fetch-site'] === 'cross-site')
+    throw new GatewayError('forbidden', 'Cross-site requests of web pages are not allowed.');
+}
+
+/** The key a client sent: `x-api-key` or a Bearer token, whichever its SDK uses. */
+function sentKeys(headers: IncomingHttpHeaders): readonly string[] {
+  const bearer = /^Bearer\s+(.+)$/i.exec(headers.authorization ?? '')?.[1]?.trim();
+  const apiKey = headers['x-api-key'];
+  return [bearer, ...(Array.isArray(apiKey) ? apiKey : [apiKey])].filter(
+    (key): key is string => key !== undefined && key !== '',
+  );
+}
+
+/** Compares digests, so that neither the content nor the length of a key shows in the time taken. */
+function isSame(a: string, b: string): boolean {
+  const digest = (value: string) => createHash('sha256').update(value).digest();
+  return timingSafeEqual(digest(a), digest(b));
+}
+
+const matchesAny = (sent: readonly string[], accepted: readonly string[]) =>
+  sent.some((key) => accepted.reduce((found, candidate) => isSame(key, candidate) || found, false));
+
+/** @throws GatewayError `client_unauthorized` without an accepted client key. */
+export function checkClientKey(headers: IncomingHttpHeaders, policy: GuardPolicy): void {
+  if (policy.clientKeys === 'off') return;
+  const sent = sentKeys(headers);
+  if (matchesAny(sent, policy.clientKeys)) return;
+  throw new GatewayError(
+    'client_unauthorized',
+    sent.length === 0 ? 'No API key was sent to Qwen Proxy.' : 'This is not the API key of Qwen Proxy.',
+    {
+      fix: 'Copy it with “Qwen: Copy API Key”, or print it with `qwen-openai-proxy key`.',
+    },
+  );
+}
+
+/** @throws GatewayError `client_unauthorized` without the right to administer. */
+export function checkAdminKey(headers: IncomingHttpHeaders, policy: GuardPolicy): void {
+  if (policy.adminKey !== undefined) {
+    if (matchesAny(sentKeys(headers), [policy.adminKey])) return;
+    throw new GatewayError('client_unauthorized', 'This needs the ADMIN_KEY.');
+  }
+  const isSingleUser = policy.isLoopback && (policy.clientKeys === 'off' || policy.clientKeys.length === 1);
+  if (!isSingleUser)
+    throw new GatewayError('forbidden', 'Administration over HTTP is off.', { fix: 'Set ADMIN_KEY to allow it.' });
+  checkClientKey(headers, policy);
+}

@@ -1,0 +1,136 @@
+import { GatewayError } from '../core/errors.ts';
+import {
+  isJsonObject,
+  type JsonObject,
+  numberField,
+  objectField,
+  objectItems,
+  parseJson,
+  stringField,
+} from '../core/json.ts';
+import type { Usage } from '../core/usage.ts';
+import { parseSseEvent } from '../wire/sse.ts';
+import { classifyStreamError } from './errors.ts';
+
+/** What one event of a Chat Completions stream means for the way it is handled; its bytes are passed on as they are. */
+export interface ChatEventMeaning {
+  /** Content, reasoning, a tool delta or a finish reason: from here on the answer belongs to the client. */
+  readonly commits: boolean;
+  readonly finishReason?: string;
+  readonly usage?: Usage;
+  /** Nothing but usage: left out for clients that did not ask for it. */
+  readonly usageOnly: boolean;
+  /** `data: [DONE]`. */
+  readonly done: boolean;
+  readonly error?: GatewayError;
+}
+
+const nothing: ChatEventMeaning = { commits: false, usageOnly: false, done: false };
+
+/** Reads one event in full. Unknown fields and shapes mean nothing; broken JSON is an error. */
+export function readChatEvent(bytes: Buffer): ChatEventMeaning {
+  const { event, data, comments } = parseSseEvent(bytes);
+  if (data === '[DONE]') return { ...nothing, done: true };
+  if (data === '' && event !== 'error') return nothing;
+  const body = parseJson(data);
+  if (event === 'error')
+    return { ...nothing, error: errorOf(isJsonObject(body) ? body : { message: data }, hiddenStatus(comments)) };
+  if (!isJsonObject(body)) {
+    const error = new GatewayError('upstream_protocol', 'Qwen sent a stream event that is not JSON.');
+    return { ...nothing, error };
+  }
+  const nested = body.error;
+  if (isJsonObject(nested)) return { ...nothing, error: errorOf(nested, hiddenStatus(comments)) };
+  if (typeof nested === 'string' && nested !== '')
+    return { ...nothing, error: errorOf({ message: nested }, undefined) };
+  if (!('choices' in body) && stringField(body, 'message') !== undefined)
+    return { ...nothing, error: errorOf(body, hiddenStatus(comments)) };
+  return readChunk(body);
+}
+
+function readChunk(chunk: JsonObject): ChatEventMeaning {
+  const choices = objectItems(chunk, 'choices');
+  const finishReason = choices
+    .map((choice) => stringField(choice, 'finish_reason'))
+    .find((reason) => reason !== undefined);
+  if (finishReason === 'error_finish') {
+    const text = choices
+      .map((choice) => objectField(choice, 'delta')?.content)
+      .find((content) => typeof content === 'string');
+    return { ...nothing, error: classifyStreamError({ message: text ?? 'The model ended with an error.' }) };
+  }
+  const usage = objectField(chunk, 'usage');
+  return {
+    commits: finishReason !== undefined || choices.some((choice) => carriesOutput(objectField(choice, 'delta'))),
+    ...(finishReason !== undefined && { finishReason }),
+    ...(usage && { usage: readUsage(usage) }),
+    usageOnly: usage !== undefined && choices.length === 0,
+    done: false,
+  };
+}
+
+function carriesOutput(delta: JsonObject | undefined): boolean {
+  if (delta === undefined) return false;
+  const filled = (value: unknown) => (typeof value === 'string' || Array.isArray(value)) && value.length > 0;
+  return [delta.content, delta.reasoning_content, delta.reasoning, delta.tool_calls, delta.refusal].some(filled);
+}
+
+/** Usage in Chat Completions' spelling. `prompt_tokens` includes cache reads and writes. */
+export function readUsage(usage: JsonObject): Usage {
+  return {
+    inputTokens: numberField(usage, 'prompt_tokens') ?? 0,
+    outputTokens: numberField(usage, 'completion_tokens') ?? 0,
+    cachedTokens: numberField(objectField(usage, 'prompt_tokens_details') ?? {}, 'cached_tokens') ?? 0,
+    reasoningTokens: numberField(objectField(usage, 'completion_tokens_details') ?? {}, 'reasoning_tokens') ?? 0,
+  };
+}
+
+function errorOf(error: JsonObject, status: number | undefined): GatewayError {
+  return classifyStreamError({
+    message: stringField(error, 'message'),
+    code: stringField(error, 'code') ?? numberField(error, 'code')?.toString(),
+    type: stringField(error, 'type'),
+    status,
+  });
+}
+
+/** DashScope puts the status of an error event into a comment: `:HTTP_STATUS/429`. */
+function hiddenStatus(comments: readonly string[]): number | undefined {
+  const match = comments.map((comment) => /^\s*HTTP_STATUS\/(\d{3})/.exec(comment)).find((found) => found !== null);
+  return match?.[1] === undefined ? undefined : Number(match[1]);
+}
+
+/**
+ * Tells from the bytes alone that an event is a plain chunk: no finish reason, no usage, no error. Inside a JSON string
+ * a quote is escaped, so a bare `"finish_reason"` can only be a key. Saves parsing all but a few events of a stream.
+ */
+export function isPlainChunk(bytes: Buffer): boolean {
+  if (bytes.toString('latin1', 0, 5) !== 'data:') return false;
+  const start = bytes[5] === space ? 6 : 5;
+  if (bytes[start] !== openBrace) return false;
+  const lineEnd = bytes.indexOf(lineFeed);
+  if (lineEnd < bytes.length - 3) return false;
+  return (
+    valueAfter(bytes, finishReasonKey) !== quote &&
+    valueAfter(bytes, usageKey) !== openBrace &&
+    bytes.indexOf(errorKey) === -1
+  );
+}
+
+const space = 0x20;
+const quote = 0x22;
+const openBrace = 0x7b;
+const colon = 0x3a;
+const lineFeed = 0x0a;
+const finishReasonKey = Buffer.from('"finish_reason"');
+const usageKey = Buffer.from('"usage"');
+const errorKey = Buffer.from('"error"');
+
+/** First byte of the value behind a key; `undefined` where the key does not occur. */
+function valueAfter(bytes: Buffer, key: Buffer): number | undefined {
+  const found = bytes.indexOf(key);
+  if (found === -1) return undefined;
+  let index = found + key.length;
+  while (bytes[index] === space || bytes[index] === colon) index++;
+  return bytes[index];
+}

@@ -1,0 +1,149 @@
+import { type FileHandle, mkdir, open, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Clock, Logger } from '../core/contracts.ts';
+import { type LedgerEntry, parseLedgerLine } from './ledger-entry.ts';
+
+/** What an account answered since 00:00 UTC. */
+export interface DayCount {
+  readonly requests: number;
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+}
+
+/**
+ * The append-only record of every client request: one JSON line each, one file a UTC day. Counters are rebuilt from it,
+ * so it is the only truth about usage.
+ */
+export interface Ledger {
+  /**
+   * Resolves when the line has reached the kernel, which is before the client sees the end of its answer. A full disk or
+   * a lost folder is logged and never fails a request; the counters stay right for this run.
+   */
+  append(entry: LedgerEntry): Promise<void>;
+  today(account: string): DayCount;
+  /** Reads today's lines again from the disk. */
+  reload(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface LedgerOptions {
+  /** Folder of the day files; made with 0700. */
+  readonly directory: string;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+interface QueuedLine {
+  readonly day: string;
+  readonly line: string;
+}
+
+const noCount: DayCount = { requests: 0, inputTokens: 0, outputTokens: 0 };
+
+/** `2026-11-22` of an instant, in UTC. */
+export function utcDay(atMs: number): string {
+  return new Date(atMs).toISOString().slice(0, 10);
+}
+
+/** Opens the ledger; `reload()` fills the counters. */
+export function createLedger({ directory, clock, logger }: LedgerOptions): Ledger {
+  let day = utcDay(clock.now());
+  let counts = new Map<string, DayCount>();
+  let file: { readonly day: string; readonly handle: FileHandle } | undefined;
+  let lastWrite: Promise<void> = Promise.resolve();
+  let gathering: { readonly items: QueuedLine[]; readonly written: Promise<void> } | undefined;
+  let hasFailed = false;
+
+  const count = (entry: LedgerEntry) => {
+    if (utcDay(clock.now()) !== day) {
+      day = utcDay(clock.now());
+      counts = new Map();
+    }
+    if (entry.outcome !== 'answered' || entry.account === undefined || utcDay(entry.at) !== day) return;
+    const before = counts.get(entry.account) ?? noCount;
+    counts.set(entry.account, {
+      requests: before.requests + 1,
+      inputTokens: before.inputTokens + (entry.inputTokens ?? 0),
+      outputTokens: before.outputTokens + (entry.outputTokens ?? 0),
+    });
+  };
+
+  const fileOf = async (wanted: string): Promise<FileHandle> => {
+    if (file?.day === wanted) return file.handle;
+    await file?.handle.close();
+    file = undefined;
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    const handle = await open(join(directory, `${wanted}.jsonl`), 'a+', 0o600);
+    file = { day: wanted, handle };
+    // A crash in the middle of a line must not swallow the next one.
+    const { size } = await handle.stat();
+    if (size > 0) {
+      const last = await handle.read(Buffer.alloc(1), 0, 1, size - 1);
+      if (last.buffer[0] !== 0x0a) await handle.appendFile('\n');
+    }
+    return handle;
+  };
+
+  const write = async (items: readonly QueuedLine[]): Promise<void> => {
+    try {
+      for (const wanted of new Set(items.map((item) => item.day))) {
+        const handle = await fileOf(wanted);
+        await handle.appendFile(
+          items
+            .filter((item) => item.day === wanted)
+            .map((item) => item.line)
+            .join(''),
+        );
+      }
+      hasFailed = false;
+    } catch (error) {
+      if (!hasFailed)
+        logger.error('The usage ledger cannot be written; requests go on, their counts end with this run.', {
+          reason: String(error),
+        });
+      hasFailed = true;
+      file = undefined;
+    }
+  };
+
+  /** Group commit: one write is in flight; whatever arrives meanwhile goes out together with the next. */
+  const enqueue = (item: QueuedLine): Promise<void> => {
+    if (gathering === undefined) {
+      const items: QueuedLine[] = [];
+      const written = lastWrite.then(() => {
+        gathering = undefined;
+        return write(items);
+      });
+      gathering = { items, written };
+      lastWrite = written;
+    }
+    gathering.items.push(item);
+    return gathering.written;
+  };
+
+  return {
+    append(entry) {
+      count(entry);
+      return enqueue({ day: utcDay(entry.at), line: `${JSON.stringify(entry)}\n` });
+    },
+    today: (account) => (utcDay(clock.now()) === day ? (counts.get(account) ?? noCount) : noCount),
+    async reload() {
+      day = utcDay(clock.now());
+      counts = new Map();
+      const text = await readFile(join(directory, `${day}.jsonl`), 'utf8').catch((error: NodeJS.ErrnoException) => {
+        if (error.code !== 'ENOENT')
+          logger.warn('The usage ledger cannot be read; counts start at zero.', { reason: String(error) });
+        return '';
+      });
+      for (const line of text.split('\n')) {
+        const entry = line === '' ? undefined : parseLedgerLine(line);
+        if (entry) count(entry);
+      }
+    },
+    async close() {
+      await lastWrite;
+      await file?.handle.close();
+      file = undefined;
+    },
+  };
+}

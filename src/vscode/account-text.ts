@@ -1,0 +1,51 @@
+import type { AccountState, AccountSummary } from '../core/control.ts';
+import type { Translator } from './translator.ts';
+
+const icons: Readonly<Record<AccountState, string>> = {
+  ready: 'pass',
+  cooling: 'clock',
+  exhausted: 'calendar',
+  unauthorized: 'key',
+  disabled: 'circle-slash',
+};
+
+/** Name of the theme icon that stands for an account's state. */
+export function accountIcon({ state }: AccountSummary): string {
+  return icons[state];
+}
+
+/** The state in words, with its reason and its end: `Cooling until 14:05: rate limited`. */
+export function describeState(account: AccountSummary, l10n: Translator, locale: string): string {
+  const { untilMs, reason } = account;
+  const name = stateName(account.state, l10n);
+  const state = untilMs === undefined ? name : l10n.t('{0} until {1}', name, formatTime(untilMs, locale));
+  return reason === undefined ? state : `${state}: ${reason}`;
+}
+
+/** `14 requests today`, in words that fit the number. */
+export function describeRequests(requestsToday: number, l10n: Translator): string {
+  return requestsToday === 1 ? l10n.t('1 request today') : l10n.t('{0} requests today', requestsToday);
+}
+
+function stateName(state: AccountState, l10n: Translator): string {
+  switch (state) {
+    case 'ready':
+      return l10n.t('Ready');
+    case 'cooling':
+      return l10n.t('Cooling');
+    case 'exhausted':
+      return l10n.t('Quota used up');
+    case 'unauthorized':
+      return l10n.t('Sign in again');
+    case 'disabled':
+      return l10n.t('Disabled');
+  }
+}
+
+/** The time of day, and the day too where it is another one. */
+function formatTime(timeMs: number, locale: string): string {
+  const time = new Date(timeMs);
+  const isToday = time.toDateString() === new Date().toDateString();
+  const clock = { hour: '2-digit', minute: '2-digit' } as const;
+  return time.toLocaleString(locale, isToday ? clock : { ...clock, month: 'short', day: 'numeric' });
+}

@@ -1,0 +1,17 @@
+/** Every command, in the order of the manifest. */
+export const commandIds = [
+  'qwenProxy.login',
+  'qwenProxy.addAccount',
+  'qwenProxy.removeAccount',
+  'qwenProxy.testAccount',
+  'qwenProxy.showAccounts',
+  'qwenProxy.start',
+  'qwenProxy.stop',
+  'qwenProxy.restart',
+  'qwenProxy.freePort',
+  'qwenProxy.copyEndpoint',
+  'qwenProxy.copyApiKey',
+  'qwenProxy.showLog',
+] as const;
+
+export type CommandId = (typeof commandIds)[number];

@@ -1,0 +1,19 @@
+import * as vscode from 'vscode';
+import type { ProxySnapshot } from '../core/control.ts';
+import type { ServerHost } from './server-host.ts';
+
+/** Keeps `qwenProxy.running` and `qwenProxy.hasAccounts`, which decide what the command palette offers. */
+export function createContextKeys(host: ServerHost): vscode.Disposable {
+  const known = new Map<string, boolean>();
+  const set = (key: string, value: boolean) => {
+    if (known.get(key) === value) return;
+    known.set(key, value);
+    void vscode.commands.executeCommand('setContext', key, value);
+  };
+  const render = ({ state, accounts }: ProxySnapshot) => {
+    set('qwenProxy.running', state === 'serving' || state === 'starting');
+    set('qwenProxy.hasAccounts', accounts.length > 0);
+  };
+  render(host.lastSnapshot);
+  return host.onDidChangeSnapshot(render);
+}

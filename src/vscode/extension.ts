@@ -1,0 +1,123 @@
+import * as vscode from 'vscode';
+import { systemClock } from '../core/clock.ts';
+import { type App, offer, showFailure } from './app.ts';
+import { registerCommands } from './commands.ts';
+import { createContextKeys } from './context-keys.ts';
+import { restartProxy, startProxy, tellProblem } from './lifecycle.ts';
+import { createLogger } from './logger.ts';
+import { createServerHost, type ServerHost } from './server-host.ts';
+import { createSettingsReporter, readAutoStart, readNetworkSettings, readProxySettings } from './settings.ts';
+import { settingsSection } from './settings-table.ts';
+import { createSignIn } from './sign-in.ts';
+import { createStatusBar } from './status-bar.ts';
+import { createSecretStore, hasLostSecrets } from './storage.ts';
+import { toWorkerEnvironment } from './worker-environment.ts';
+
+let running: ServerHost | undefined;
+
+/** Wires everything; the server is loaded only after the editor has its answer. */
+export function activate(context: vscode.ExtensionContext): void {
+  try {
+    wire(context);
+  } catch (error) {
+    void vscode.window.showErrorMessage(vscode.l10n.t('Qwen Proxy could not be activated: {0}', String(error)));
+    throw error;
+  }
+}
+
+/** Ends the server. The editor's own API is out of reach here: its channels may already be closed. */
+export async function deactivate(): Promise<void> {
+  await running?.dispose();
+  running = undefined;
+}
+
+function wire(context: vscode.ExtensionContext): void {
+  const log = vscode.window.createOutputChannel('Qwen Proxy', { log: true });
+  const secrets = createSecretStore(context.secrets);
+  const { settings, refused } = readProxySettings();
+  const host = createServerHost({
+    settings,
+    secrets,
+    logger: createLogger(log),
+    clock: systemClock,
+    version: String(context.extension.packageJSON.version),
+    stateDirectory: context.globalStorageUri.fsPath,
+    serverPath: context.asAbsolutePath('dist/server.js'),
+    environment: () => toWorkerEnvironment(process.env, readNetworkSettings()),
+    createInProcess: async (options) => {
+      const { createHostedProxy } = await import('../gateway/main.ts');
+      const environment = toWorkerEnvironment(process.env, readNetworkSettings());
+      return createHostedProxy({ ...options, mode: 'editor', environment });
+    },
+  });
+  running = host;
+  const app: App = { host, log, extensionUri: context.extensionUri };
+  const signIn = createSignIn(app);
+  const reportSettings = createSettingsReporter(log);
+  context.subscriptions.push(
+    log,
+    secrets,
+    signIn,
+    createStatusBar(host),
+    createContextKeys(host),
+    registerCommands(app, signIn.signIn),
+    secrets.onDidChange(() => void host.secretsChanged().catch((error) => log.error(String(error)))),
+    vscode.workspace.onDidChangeConfiguration((event) => void followSettings(app, event, reportSettings)),
+  );
+  setImmediate(() => {
+    reportSettings(refused);
+    void begin(app);
+    void checkStorage(context, log);
+  });
+}
+
+async function begin(app: App): Promise<void> {
+  try {
+    await (readAutoStart() ? startProxy(app) : app.host.open());
+  } catch (error) {
+    await showFailure(app, error);
+  }
+}
+
+async function checkStorage(context: vscode.ExtensionContext, log: vscode.LogOutputChannel): Promise<void> {
+  try {
+    if (await hasLostSecrets(context.secrets, context.globalState)) await tellLostSecrets();
+  } catch (error) {
+    log.warn(String(error));
+  }
+}
+
+async function followSettings(
+  app: App,
+  event: vscode.ConfigurationChangeEvent,
+  reportSettings: ReturnType<typeof createSettingsReporter>,
+): Promise<void> {
+  if (event.affectsConfiguration(settingsSection)) {
+    const { settings, refused } = readProxySettings();
+    reportSettings(refused);
+    try {
+      await tellProblem(app, await app.host.updateSettings(settings));
+    } catch (error) {
+      await showFailure(app, error);
+    }
+  }
+  const network = ['http.proxy', 'http.noProxy', 'http.proxySupport'];
+  if (network.some((name) => event.affectsConfiguration(name))) {
+    const text = vscode.l10n.t('The network settings of the editor changed. Restart Qwen Proxy to use them.');
+    await offer(vscode.window.showInformationMessage, text, [
+      { label: vscode.l10n.t('Restart'), run: () => restartProxy(app) },
+    ]);
+  }
+}
+
+async function tellLostSecrets(): Promise<void> {
+  const text = vscode.l10n.t(
+    'This editor did not keep the credentials of the last session: it has no keyring, or the browser was changed. Accounts have to be added again.',
+  );
+  const page = vscode.Uri.parse(
+    'https://code.visualstudio.com/docs/configure/settings-sync#_troubleshooting-keychain-issues',
+  );
+  await offer(vscode.window.showWarningMessage, text, [
+    { label: vscode.l10n.t('How to Fix It'), run: () => vscode.env.openExternal(page) },
+  ]);
+}

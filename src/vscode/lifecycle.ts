@@ -1,0 +1,75 @@
+import * as vscode from 'vscode';
+import type { ProxySnapshot } from '../core/control.ts';
+import { type App, offer, showLogAction } from './app.ts';
+import { keepPort, openSettings } from './settings.ts';
+
+/** Serves on the port of the settings. */
+export async function startProxy(app: App): Promise<void> {
+  await tellProblem(app, await app.host.start());
+}
+
+/** Serves again, with a new server thread. */
+export async function restartProxy(app: App): Promise<void> {
+  const title = vscode.l10n.t('Restarting Qwen Proxy…');
+  const location = vscode.ProgressLocation.Window;
+  await tellProblem(app, await vscode.window.withProgress({ location, title }, () => app.host.restart()));
+}
+
+/** Takes a port nobody has, for this session; keeping it is the user's decision, because clients know the old one. */
+export async function useFreePort(app: App): Promise<void> {
+  const snapshot = await app.host.start({ port: 0 });
+  await tellProblem(app, snapshot);
+  if (snapshot.state !== 'serving' || snapshot.url === undefined) return;
+  const { port, url } = snapshot;
+  const text = vscode.l10n.t('Qwen Proxy now serves on {0}. Clients need this address.', `${url}/v1`);
+  await offer(vscode.window.showInformationMessage, text, [
+    { label: vscode.l10n.t('Keep This Port'), run: () => keepPort(port) },
+    { label: vscode.l10n.t('Copy Endpoint'), run: () => copyEndpoint(app) },
+  ]);
+}
+
+/** Copies the base URL that OpenAI clients want. */
+export async function copyEndpoint(app: App): Promise<void> {
+  const { url } = app.host.lastSnapshot;
+  if (url === undefined) {
+    await offer(vscode.window.showWarningMessage, vscode.l10n.t('Qwen Proxy is not running.'), [
+      { label: vscode.l10n.t('Start'), run: () => startProxy(app) },
+    ]);
+    return;
+  }
+  const endpoint = `${url}/v1`;
+  await vscode.env.clipboard.writeText(endpoint);
+  await offer(vscode.window.showInformationMessage, vscode.l10n.t('Copied {0}', endpoint), [
+    { label: vscode.l10n.t('Copy API Key'), run: () => copyApiKey(app) },
+  ]);
+}
+
+/** Copies the key that clients send to the proxy; it is no Qwen key. */
+export async function copyApiKey(app: App): Promise<void> {
+  await vscode.env.clipboard.writeText(await app.host.localKey());
+  await vscode.window.showInformationMessage(vscode.l10n.t('Copied the API key that clients send to Qwen Proxy.'));
+}
+
+/** Names what keeps the proxy from serving, with the ways out; says nothing when it serves. */
+export async function tellProblem(app: App, { state, problem, port }: ProxySnapshot): Promise<void> {
+  if (state !== 'error' || problem === undefined) return;
+  app.log.error(problem.message);
+  // A crash is mended by itself; the status bar shows it meanwhile.
+  if (problem.code === 'crashed') return;
+  const settings = { label: vscode.l10n.t('Open Settings'), run: () => openSettings('qwenProxy.port') };
+  if (problem.code === 'failed') {
+    const text = vscode.l10n.t('Qwen Proxy could not start: {0}', problem.message);
+    const again = { label: vscode.l10n.t('Try Again'), run: () => startProxy(app) };
+    await offer(vscode.window.showErrorMessage, text, [again, showLogAction(app)]);
+    return;
+  }
+  const text =
+    problem.owner === undefined
+      ? vscode.l10n.t('Qwen Proxy cannot serve: port {0} is taken by another program.', port)
+      : vscode.l10n.t('Qwen Proxy cannot serve: port {0} is taken by {1}.', port, problem.owner);
+  await offer(vscode.window.showErrorMessage, text, [
+    { label: vscode.l10n.t('Use a Free Port'), run: () => useFreePort(app) },
+    settings,
+    showLogAction(app),
+  ]);
+}

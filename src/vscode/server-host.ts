@@ -1,0 +1,243 @@
+import type { Clock, Event } from '../core/contracts.ts';
+import type { ProxyControl, ProxySnapshot } from '../core/control.ts';
+import { createEmitter } from '../core/emitter.ts';
+import type { ProxySettings } from '../core/settings.ts';
+import type { HostedProxy } from '../core/worker-protocol.ts';
+import { refuseAfterAbort, untilAborted } from './closing-ports.ts';
+import {
+  connectInProcess,
+  connectThread,
+  type HostedProxyOptions,
+  type ServerConnection,
+} from './server-connection.ts';
+
+/** What {@link createServerHost} needs; nothing of it is the editor's API, so tests drive the host without an editor. */
+export interface ServerHostOptions extends Omit<HostedProxyOptions, 'onSnapshot'> {
+  /** The bundle of the server. */
+  readonly serverPath: string;
+  readonly environment: () => NodeJS.ProcessEnv;
+  /** The same server on the caller's own thread, where no thread can be made. */
+  readonly createInProcess: (options: HostedProxyOptions) => HostedProxy | Promise<HostedProxy>;
+  readonly clock: Clock;
+  /** How a thread is made; tests bring one that cannot be. */
+  readonly connectThread?: typeof connectThread;
+  /** Waits before a dead server is started again; the last one repeats. */
+  readonly restartDelaysMs?: readonly number[];
+}
+
+/** The proxy as the editor sees it: always there, whatever becomes of the thread behind it. */
+export interface ServerHost extends HostedProxy {
+  readonly lastSnapshot: ProxySnapshot;
+  readonly onDidChangeSnapshot: Event<ProxySnapshot>;
+  /** Loads the server without binding the port, so that its accounts are known. */
+  open(): Promise<void>;
+  /** Serves again on the port it had, with a new thread. */
+  restart(): Promise<ProxySnapshot>;
+}
+
+const defaultRestartDelaysMs = [500, 1_000, 2_000, 5_000, 10_000, 30_000];
+/** A server that lived this long is taken for healthy. */
+const quietMs = 60_000;
+const restartGraceMs = 3_000;
+/** The editor gives `deactivate` five seconds for all extensions together; a closing window often less. */
+const disposeGraceMs = 700;
+
+/** Keeps a server running in a thread, restarts a dead one, and goes on in-process where threads cannot be made. */
+export function createServerHost(options: ServerHostOptions): ServerHost {
+  const { clock } = options;
+  const delaysMs = options.restartDelaysMs ?? defaultRestartDelaysMs;
+  const changed = createEmitter<ProxySnapshot>((error) => options.logger.error(`A listener failed: ${String(error)}`));
+  const lifetime = new AbortController();
+  const logger = untilAborted(lifetime.signal, options.logger);
+  const secrets = refuseAfterAbort(lifetime.signal, options.secrets);
+  let { settings } = options;
+  let connection: Promise<ServerConnection> | undefined;
+  /** The server behind `connection` once it runs; an end of any other one was asked for. */
+  let live: ServerConnection | undefined;
+  /** It died and nobody has asked it to serve again yet. */
+  let isDown = false;
+  /** How it was last asked to serve; absent = it was not, or was stopped. */
+  let wanted: { readonly port?: number } | undefined;
+  let failures = 0;
+  let last: ProxySnapshot = {
+    state: 'stopped',
+    version: options.version,
+    host: settings.host,
+    port: settings.port,
+    accounts: [],
+    requestsToday: 0,
+  };
+
+  function publish(snapshot: ProxySnapshot): ProxySnapshot {
+    last = snapshot;
+    if (!lifetime.signal.aborted) changed.fire(snapshot);
+    return snapshot;
+  }
+
+  function publishStarting(): void {
+    const { url: _url, problem: _problem, ...rest } = last;
+    publish({ ...rest, state: 'starting' });
+  }
+
+  function publishProblem(code: 'crashed' | 'failed', message: string): ProxySnapshot {
+    const { url: _, ...rest } = last;
+    return publish({ ...rest, state: 'error', problem: { code, message } });
+  }
+
+  async function connect(): Promise<ServerConnection> {
+    let current: ServerConnection | undefined;
+    const ports: HostedProxyOptions = {
+      settings,
+      stateDirectory: options.stateDirectory,
+      version: options.version,
+      secrets,
+      logger,
+      onSnapshot: (snapshot) => {
+        if (current === undefined || live === current) publish(snapshot);
+      },
+    };
+    try {
+      const thread = { ...ports, serverPath: options.serverPath, environment: options.environment() };
+      current = await (options.connectThread ?? connectThread)(thread);
+    } catch (error) {
+      logger.warn(
+        `No server thread could be made (${messageOf(error)}); the server runs in the extension host instead`,
+      );
+      current = connectInProcess(await options.createInProcess(ports));
+    }
+    const opened = current;
+    live = opened;
+    logger.info(`Server loaded (${opened.where})`);
+    void clock.sleep(quietMs, lifetime.signal).then(
+      () => {
+        if (live === opened) failures = 0;
+      },
+      () => {},
+    );
+    void opened.ended.then((reason) => {
+      if (live === opened) onDeath(reason);
+    });
+    return opened;
+  }
+
+  function connected(): Promise<ServerConnection> {
+    if (lifetime.signal.aborted) return Promise.reject(new Error('The extension is shutting down.'));
+    if (connection === undefined) {
+      const opening = connect();
+      connection = opening;
+      opening.catch(() => {
+        if (connection === opening) connection = undefined;
+      });
+    }
+    return connection;
+  }
+
+  function onDeath(reason: string): void {
+    live = undefined;
+    connection = undefined;
+    isDown = true;
+    const delayMs = delaysMs[Math.min(failures, delaysMs.length - 1)] ?? 0;
+    failures += 1;
+    logger.error(`The server ended unexpectedly (${reason}); it is started again in ${delayMs / 1_000} s`);
+    publishProblem('crashed', `The server ended unexpectedly (${reason}). It starts again in ${delayMs / 1_000} s.`);
+    void clock.sleep(delayMs, lifetime.signal).then(resume, () => {});
+  }
+
+  async function resume(): Promise<void> {
+    // A user's own click may have been faster.
+    if (!isDown) return;
+    try {
+      if (wanted === undefined) await open();
+      else await start(wanted);
+    } catch (error) {
+      logger.error(`The server could not be started again: ${messageOf(error)}`);
+    }
+  }
+
+  async function open(): Promise<void> {
+    isDown = false;
+    const { proxy } = await connected();
+    publish(await proxy.snapshot());
+  }
+
+  async function start(startOptions: { readonly port?: number } = {}): Promise<ProxySnapshot> {
+    wanted = startOptions;
+    isDown = false;
+    if (last.state !== 'serving') publishStarting();
+    try {
+      const { proxy } = await connected();
+      const snapshot = publish(await proxy.start(startOptions));
+      // The port that was found free is the one clients know from now on.
+      if (startOptions.port === 0 && snapshot.state === 'serving') wanted = { port: snapshot.port };
+      return snapshot;
+    } catch (error) {
+      if (live === undefined && connection === undefined && last.problem?.code === 'crashed') return last;
+      return publishProblem('failed', messageOf(error));
+    }
+  }
+
+  async function stop(): Promise<ProxySnapshot> {
+    wanted = undefined;
+    isDown = false;
+    return publish(await (await connected()).proxy.stop());
+  }
+
+  /** Takes the connection out first, so that its end is nobody's surprise. */
+  async function close(graceMs: number): Promise<void> {
+    const closing = connection;
+    connection = undefined;
+    live = undefined;
+    await closing?.then((open) => open.close(graceMs)).catch(() => {});
+  }
+
+  const control: Omit<ProxyControl, 'start' | 'stop'> = {
+    snapshot: async () => publish(await (await connected()).proxy.snapshot()),
+    plans: async () => (await connected()).proxy.plans(),
+    addAccount: async (input) => (await connected()).proxy.addAccount(input),
+    removeAccount: async (id) => (await connected()).proxy.removeAccount(id),
+    setAccountEnabled: async (id, enabled) => (await connected()).proxy.setAccountEnabled(id, enabled),
+    moveAccount: async (id, index) => (await connected()).proxy.moveAccount(id, index),
+    clearAccount: async (id) => (await connected()).proxy.clearAccount(id),
+    testAccount: async (id) => (await connected()).proxy.testAccount(id),
+    startSignIn: async (input) => (await connected()).proxy.startSignIn(input),
+    pollSignIn: async (handle) => (await connected()).proxy.pollSignIn(handle),
+    cancelSignIn: async (handle) => (await connected()).proxy.cancelSignIn(handle),
+    localKey: async () => (await connected()).proxy.localKey(),
+  };
+
+  return {
+    ...control,
+    get lastSnapshot() {
+      return last;
+    },
+    onDidChangeSnapshot: changed.event,
+    open,
+    start,
+    stop,
+    async restart() {
+      const again = wanted ?? {};
+      publishStarting();
+      await close(restartGraceMs);
+      failures = 0;
+      return start(again);
+    },
+    async updateSettings(next: ProxySettings) {
+      // A port taken by a click lasts until the user sets another one.
+      if (next.port !== settings.port && wanted !== undefined) wanted = {};
+      settings = next;
+      if (connection === undefined) return last;
+      return publish(await (await connection).proxy.updateSettings(next));
+    },
+    async secretsChanged() {
+      if (connection !== undefined) await (await connection).proxy.secretsChanged();
+    },
+    async dispose() {
+      lifetime.abort();
+      await close(disposeGraceMs);
+    },
+  };
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,120 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { BrowserContext, Frame, Page } from 'playwright-core';
+import { type Automation, exposeAutomation } from './automation.ts';
+import { launchBrowser, newContext } from './browser.ts';
+import { dialog, type Message, notification } from './notifications.ts';
+import { artifactsDir } from './paths.ts';
+import { type InputBox, inputBoxOf, type QuickPick, quickPickOf, runCommand } from './quick-input.ts';
+import type { VsCodeServer } from './server.ts';
+import { type StatusBarItem, statusBarItem } from './status-bar.ts';
+import { waitFor } from './wait.ts';
+import { type FramePredicate, webviewFrame } from './webview.ts';
+
+/** The kinds of colour theme a user can choose. */
+export type Theme = 'light' | 'dark' | 'hc-dark' | 'hc-light';
+
+/** Pairs for the workbench, for example `['extensionTestsPath', 'vscode-remote://…']`. */
+export type Payload = readonly (readonly [name: string, value: string])[];
+
+export interface WindowOptions {
+  readonly payload?: Payload;
+  /** Folder to open; without it the window is empty. */
+  readonly folder?: string;
+  readonly theme?: Theme;
+  /** Language of the browser; the display language of VS Code is the server's. */
+  readonly locale?: string;
+  /** Opens the window beside others of this context; otherwise it gets a browser of its own. */
+  readonly context?: BrowserContext;
+  /** Receives each line of test output; by default standard output does. */
+  readonly onTestOutput?: (line: string) => void;
+}
+
+/** A VS Code window, driven as a user would. */
+export interface VsCodeWindow {
+  readonly page: Page;
+  readonly context: BrowserContext;
+  readonly tests: Automation;
+  readonly quickPick: QuickPick;
+  readonly inputBox: InputBox;
+  /** Runs a command by its full title through the command palette. */
+  runCommand(title: string): Promise<void>;
+  notification(text: RegExp): Promise<Message>;
+  dialog(text: RegExp): Promise<Message>;
+  statusBarItem(name: RegExp): Promise<StatusBarItem>;
+  /** The inner frame of a webview; by default of the only one. */
+  webviewFrame(predicate?: FramePredicate): Promise<Frame>;
+  /** Writes `test-artifacts/<name>.png` and returns its path. */
+  screenshot(name: string): Promise<string>;
+  /** Changes the theme through the user's settings, so it changes in every window of the server. */
+  setTheme(theme: Theme): Promise<void>;
+  /** Closes the page, and the browser if it was started for it. */
+  close(): Promise<void>;
+}
+
+const themes: Readonly<Record<Theme, { name: string; className: string }>> = {
+  light: { name: 'Light Modern', className: 'vs' },
+  dark: { name: 'Dark Modern', className: 'vs-dark' },
+  'hc-dark': { name: 'Default High Contrast', className: 'hc-black' },
+  'hc-light': { name: 'Default High Contrast Light', className: 'hc-light' },
+};
+
+/** Opens a window; resolves when the workbench and its status bar are there. */
+export async function openWindow(server: VsCodeServer, options: WindowOptions = {}): Promise<VsCodeWindow> {
+  if (options.payload && !server.testDriver) throw new Error('A payload needs a server started with testDriver: true');
+  const browser = options.context ? undefined : await launchBrowser();
+  try {
+    const context = options.context ?? (await newContext(browser, options.locale ?? server.locale));
+    const page = await context.newPage();
+    const tests = await exposeAutomation(page, options.onTestOutput ?? ((line) => process.stdout.write(`${line}\n`)));
+    const setTheme = async (theme: Theme) => {
+      await server.updateUserSettings({ 'workbench.colorTheme': themes[theme].name });
+      const workbench = page.locator(`.monaco-workbench.${themes[theme].className}`);
+      await waitFor(`the ${theme} theme`, () => workbench.isVisible());
+    };
+    await page.goto(windowUrl(server, options));
+    await waitFor('the workbench with its status bar', () =>
+      page.locator('.monaco-workbench .part.statusbar .statusbar-item').first().isVisible(),
+    );
+    if (options.theme) await setTheme(options.theme);
+    return {
+      page,
+      context,
+      tests,
+      quickPick: quickPickOf(page),
+      inputBox: inputBoxOf(page),
+      runCommand: (title) => runCommand(page, title),
+      notification: (text) => notification(page, text),
+      dialog: (text) => dialog(page, text),
+      statusBarItem: (name) => statusBarItem(page, name),
+      webviewFrame: (predicate) => webviewFrame(page, predicate),
+      async screenshot(name) {
+        await mkdir(artifactsDir, { recursive: true });
+        const path = join(artifactsDir, `${name}.png`);
+        await page.screenshot({ path });
+        return path;
+      },
+      setTheme,
+      async close() {
+        await page.close();
+        await browser?.close();
+      },
+    };
+  } catch (error) {
+    await browser?.close();
+    throw error;
+  }
+}
+
+/** The address under which a window finds an absolute path of the server's machine. */
+export function remoteUri(server: VsCodeServer, path: string): string {
+  return `vscode-remote://127.0.0.1:${server.port}${path}`;
+}
+
+function windowUrl(server: VsCodeServer, { folder, payload }: WindowOptions): string {
+  const url = new URL(server.url);
+  if (folder) url.searchParams.set('folder', folder);
+  else url.searchParams.set('ew', 'true');
+  if (payload) url.searchParams.set('payload', JSON.stringify(payload));
+  return url.href;
+}

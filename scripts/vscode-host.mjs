@@ -17,8 +17,17 @@
  * Plain JavaScript, because it has to run on any Node that npm runs on.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { accessSync, constants, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
-import { writeFileSync } from 'node:fs';
+import {
+  accessSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -52,7 +61,8 @@ export async function ensureChromium() {
   const found = findChromium();
   if (found) {
     if (process.platform === 'linux' && !hasChineseFont()) {
-      if (whyNotInstall()) progress('no Chinese font found: screenshots in Chinese will show boxes (fonts-wqy-microhei)');
+      if (whyNotInstall())
+        progress('no Chinese font found: screenshots in Chinese will show boxes (fonts-wqy-microhei)');
       else await withLock('apt', () => installPackages(['fonts-wqy-microhei']));
     }
     return found;
@@ -239,7 +249,9 @@ function npm(args, directory, environment = {}) {
 
 function run(command, args, directory, environment = {}) {
   // A surrounding `npm run` describes itself in npm_* variables; they would point the inner npm at the wrong package.
-  const inherited = Object.entries(process.env).filter(([name]) => !/^npm_(?!config_(registry|cache|userconfig))/.test(name));
+  const inherited = Object.entries(process.env).filter(
+    ([name]) => !/^npm_(?!config_(registry|cache|userconfig))/.test(name),
+  );
   try {
     return execFileSync(command, args, {
       cwd: directory,

@@ -104,13 +104,15 @@ program
     }),
   );
 
-try {
-  await program.parseAsync();
-} catch (error) {
-  if (error instanceof CommanderError) exitCode = error.exitCode === 0 ? 0 : 2;
-  else {
-    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
-    exitCode = error instanceof UsageError ? 2 : 1;
-  }
-}
-process.exitCode = exitCode;
+program
+  .parseAsync()
+  .catch((error: unknown) => {
+    if (error instanceof CommanderError) exitCode = error.exitCode === 0 ? 0 : 2;
+    else {
+      process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+      exitCode = error instanceof UsageError ? 2 : 1;
+    }
+  })
+  .finally(() => {
+    process.exitCode = exitCode;
+  });

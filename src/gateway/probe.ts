@@ -12,7 +12,8 @@ import type { Transport } from '../upstream/transport.ts';
 import { withCredential } from './lanes.ts';
 import { readIds } from './models.ts';
 
-const probeTimeoutMs = 20_000;
+/** Counting and listing answer at once; one token of an answer may have to wait for the model. */
+const timeoutMsOf = (account: Account) => (account.kind === 'api-key' ? 6_000 : 20_000);
 
 export interface ProbeOptions {
   readonly kinds: AccountKinds;
@@ -32,7 +33,8 @@ export function createProbe(options: ProbeOptions): (account: Account) => Promis
 
   return async (account) => {
     const startedMs = clock.now();
-    const signal = AbortSignal.timeout(probeTimeoutMs);
+    const timeoutMs = timeoutMsOf(account);
+    const signal = AbortSignal.timeout(timeoutMs);
     const kind = kindOf(kinds, account);
     const send = kind.send ?? transport.send;
     try {
@@ -40,7 +42,7 @@ export function createProbe(options: ProbeOptions): (account: Account) => Promis
         const call = (request: Pick<UpstreamRequest, 'method' | 'url' | 'body'>) =>
           send({ ...request, headers: headersFor(credential, options.userAgent) }, signal);
         if (account.kind !== 'api-key')
-          return askForToken(call, credential, options.modelFor(account), { signal, clock });
+          return askForToken(call, credential, options.modelFor(account), { signal, clock, idleMs: timeoutMs });
         const { anthropic } = credential.endpoints;
         const counted =
           anthropic !== undefined && (await countTokens(call, anthropic, options.modelFor(account), clock));
@@ -52,7 +54,7 @@ export function createProbe(options: ProbeOptions): (account: Account) => Promis
       return { ok: true, message, models, durationMs: clock.now() - startedMs };
     } catch (thrown) {
       const error = signal.aborted
-        ? new GatewayError('upstream_timeout', `Qwen did not answer within ${probeTimeoutMs / 1000} seconds.`, {
+        ? new GatewayError('upstream_timeout', `Qwen did not answer within ${timeoutMs / 1000} seconds.`, {
             fix: 'Check the network and the base URL, then test again.',
           })
         : toGatewayError(thrown);
@@ -102,11 +104,11 @@ async function askForToken(
   call: Call,
   { endpoints }: Credential,
   model: string,
-  { signal, clock }: { readonly signal: AbortSignal; readonly clock: Clock },
+  { signal, clock, idleMs }: { readonly signal: AbortSignal; readonly clock: Clock; readonly idleMs: number },
 ): Promise<readonly string[]> {
   const body = JSON.stringify(editChatRequest({ messages: [{ role: 'user', content: 'hi' }], max_tokens: 1 }, model));
   const response = await call({ method: 'POST', url: `${endpoints.openai}/chat/completions`, body });
-  const stream = await openChatStream(response, { signal, clock, idleMs: probeTimeoutMs });
+  const stream = await openChatStream(response, { signal, clock, idleMs });
   for await (const _batch of stream.batches({ includeUsage: false }));
   return [model];
 }

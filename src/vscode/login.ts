@@ -6,12 +6,12 @@ import type { SignIn } from './sign-in.ts';
 import { freeTierNote } from './sign-in-view.ts';
 import { removeAccount, showVerdict } from './verdict.ts';
 
-/** Plans that are no API key; the names are the server's. */
-const devicePlan = 'oauth';
+/** The plan without a key; the name is the server's. */
 const demoPlan = 'demo';
 
 interface PlanItem extends vscode.QuickPickItem {
   readonly plan?: PlanSummary;
+  readonly isSignIn?: boolean;
 }
 
 /** Which plan, then its key or its device flow. */
@@ -25,25 +25,29 @@ export async function login(app: App, signIn: SignIn): Promise<void> {
   };
   const items: Promise<PlanItem[]> = app.host.plans().then(toItems);
   const chosen = await vscode.window.showQuickPick(items, options);
+  if (chosen?.isSignIn) return signIn();
   const plan = chosen?.plan;
   if (plan === undefined) return;
-  if (plan.name === devicePlan) return signIn();
   if (plan.name === demoPlan) return add(app, { plan: demoPlan, probe: true }, []);
   await addWithKey(app, plan);
 }
 
 function toItems(plans: readonly PlanSummary[]): PlanItem[] {
   const separator = (label: string): PlanItem => ({ label, kind: vscode.QuickPickItemKind.Separator });
-  const named = (name: string) => plans.filter((plan) => plan.name === name);
+  const toItem = (plan: PlanSummary, description?: string): PlanItem => ({
+    label: plan.label,
+    detail: plan.detail,
+    plan,
+    ...(description === undefined ? {} : { description }),
+  });
+  const withKey = plans.filter(({ name }) => name !== demoPlan);
   return [
     separator(vscode.l10n.t('API key')),
-    ...plans
-      .filter(({ name }) => name !== devicePlan && name !== demoPlan)
-      .map((plan) => ({ label: plan.label, description: plan.keyHint, detail: plan.detail, plan })),
-    separator(vscode.l10n.t('Qwen account (sign in with a browser)')),
-    ...named(devicePlan).map((plan) => ({ label: plan.label, detail: freeTierNote(vscode.l10n), plan })),
+    ...withKey.map((plan) => toItem(plan, plan.keyHint)),
+    separator(vscode.l10n.t('Qwen account')),
+    { label: vscode.l10n.t('Sign in with a browser'), detail: freeTierNote(vscode.l10n), isSignIn: true },
     separator(vscode.l10n.t('Without an account')),
-    ...named(demoPlan).map((plan) => ({ label: plan.label, detail: plan.detail, plan })),
+    ...plans.filter(({ name }) => name === demoPlan).map((plan) => toItem(plan)),
   ];
 }
 

@@ -81,12 +81,16 @@ function tooltip(snapshot: ProxySnapshot, l10n: Translator, locale: string): str
   if (url !== undefined) lines.push(`\`${url}/v1\``);
   if (problem !== undefined) lines.push(escapeMarkdown(problem.message));
   for (const account of snapshot.accounts) {
-    const facts = [account.planLabel, describeState(account, l10n, locale), `${account.requestsToday}`];
+    const facts = [
+      account.planLabel,
+      describeState(account, l10n, locale),
+      describeRequests(account.requestsToday, l10n),
+    ];
     lines.push(
       `$(${accountIcon(account)}) **${escapeMarkdown(account.label)}** · ${facts.map(escapeMarkdown).join(' · ')}`,
     );
   }
-  if (snapshot.accounts.length > 0) lines.push(describeRequests(snapshot.requestsToday, l10n));
+  if (snapshot.accounts.length > 1) lines.push(describeRequests(snapshot.requestsToday, l10n));
   lines.push(links(snapshot, l10n).join(' · '));
   return lines.join('\n\n');
 }

@@ -14,7 +14,7 @@ const flags = [
   '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost',
 ];
 
-/** Starts Chromium without a window. */
+/** Starts Chromium without a visible window. */
 export async function launchBrowser(): Promise<Browser> {
   return await chromium.launch({ executablePath: await ensureChromium(), args: flags });
 }
@@ -26,4 +26,15 @@ export async function newContext(browser: Browser, locale = 'en-US'): Promise<Br
     viewport: { width: 1280, height: 800 },
     permissions: ['clipboard-read', 'clipboard-write'],
   });
+}
+
+/** A context in a browser of its own: closing the context's browser ends both. */
+export async function launchContext(locale?: string): Promise<BrowserContext> {
+  const browser = await launchBrowser();
+  try {
+    return await newContext(browser, locale);
+  } catch (error) {
+    await browser.close();
+    throw error;
+  }
 }

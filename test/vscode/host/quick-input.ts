@@ -26,34 +26,13 @@ export interface InputBox {
 
 /** The quick pick of a window. */
 export function quickPickOf(page: Page): QuickPick {
-  const list = page.locator('.quick-input-widget .quick-input-list');
-  const rows = list.locator('.monaco-list-row');
-  const labels = async () => {
-    const texts = await rows.locator('.label-name').allTextContents();
-    return texts.map((text) => text.trim());
-  };
-  const describe = async () => JSON.stringify(await labels());
-  const shown = async () => {
-    const found = (await list.isVisible()) ? await labels() : [];
-    return found.length > 0 && found;
-  };
-  // The next pick or box reuses the same elements: whoever asks for it right away must not read this one.
-  const state = async () => (await list.isVisible()) && `${await inputOf(page).inputValue()}${await describe()}`;
-  const clickRow = async (label: string) => {
-    const index = (await labels()).indexOf(label);
-    if (index < 0) return false;
-    const before = await state();
-    await rows.nth(index).click({ timeout: 2000 });
-    await waitFor(`the quick pick to react to "${label}"`, async () => (await state()) !== before);
-    return true;
-  };
   return {
-    labels: () => waitFor('a quick pick with rows', shown),
+    labels: () => waitFor('a quick pick with rows', () => shownLabels(page)),
     async choose(label) {
-      await waitFor(`a quick pick with "${label}"`, shown);
-      if (await clickRow(label)) return;
+      await waitFor(`a quick pick with "${label}"`, () => shownLabels(page));
+      if (await clickRow(page, label)) return;
       await inputOf(page).fill(label);
-      await waitFor(`the quick pick row "${label}"`, () => clickRow(label), { describe });
+      await waitForRow(page, label);
     },
     cancel: () => cancel(page),
   };
@@ -61,17 +40,16 @@ export function quickPickOf(page: Page): QuickPick {
 
 /** The input box of a window. */
 export function inputBoxOf(page: Page): InputBox {
-  const list = page.locator('.quick-input-widget .quick-input-list');
-  const shown = () =>
-    waitFor('an input box', async () => (await inputOf(page).isVisible()) && !(await list.isVisible()));
+  const input = inputOf(page);
+  const shown = () => waitFor('an input box', async () => (await input.isVisible()) && !(await listOf(page).isVisible()));
   return {
     async type(text) {
       await shown();
-      await inputOf(page).fill(text);
+      await input.fill(text);
     },
     async accept() {
       await shown();
-      await inputOf(page).press('Enter');
+      await input.press('Enter');
     },
     async message() {
       await shown();
@@ -79,7 +57,7 @@ export function inputBoxOf(page: Page): InputBox {
     },
     async isPassword() {
       await shown();
-      return (await inputOf(page).getAttribute('type')) === 'password';
+      return (await input.getAttribute('type')) === 'password';
     },
     cancel: () => cancel(page),
   };
@@ -87,19 +65,47 @@ export function inputBoxOf(page: Page): InputBox {
 
 /** Runs a command by its full title ("Category: Title") through the command palette. */
 export async function runCommand(page: Page, title: string): Promise<void> {
-  await openPalette(page);
-  await inputOf(page).fill(`>${title}`);
-  await quickPickOf(page).choose(title);
-}
-
-async function openPalette(page: Page): Promise<void> {
+  const input = inputOf(page);
   // A key pressed while the workbench still moves its focus is lost, so press until the palette is there.
   await waitFor('the command palette', async () => {
     await page.keyboard.press('F1');
-    const input = inputOf(page);
     await input.waitFor({ state: 'visible', timeout: 2000 });
     return (await input.inputValue()).startsWith('>');
   });
+  await input.fill(`>${title}`);
+  await waitForRow(page, title);
+}
+
+async function waitForRow(page: Page, label: string): Promise<void> {
+  const describe = async () => JSON.stringify(await shownLabels(page));
+  await waitFor(`the row "${label}"`, () => clickRow(page, label), { describe });
+}
+
+async function clickRow(page: Page, label: string): Promise<boolean> {
+  const labels = await shownLabels(page);
+  const index = labels ? labels.indexOf(label) : -1;
+  if (index < 0) return false;
+  const before = await stateOf(page);
+  await listOf(page).locator('.monaco-list-row').nth(index).click({ timeout: 2000 });
+  // The next pick or box reuses the same elements: whoever asks for it right away must not read this one.
+  await waitFor(`the list to react to "${label}"`, async () => (await stateOf(page)) !== before);
+  return true;
+}
+
+async function stateOf(page: Page): Promise<string> {
+  const labels = await shownLabels(page);
+  return labels ? JSON.stringify([await inputOf(page).inputValue(), labels]) : '';
+}
+
+async function shownLabels(page: Page): Promise<string[] | undefined> {
+  const list = listOf(page);
+  if (!(await list.isVisible())) return undefined;
+  const texts = await list.locator('.monaco-list-row .label-name').allTextContents();
+  return texts.length > 0 ? texts.map((text) => text.trim()) : undefined;
+}
+
+function listOf(page: Page): Locator {
+  return page.locator('.quick-input-widget .quick-input-list');
 }
 
 function inputOf(page: Page): Locator {

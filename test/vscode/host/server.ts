@@ -39,8 +39,10 @@ export interface VsCodeServer {
   readonly locale: string | undefined;
   /** What the server printed so far. */
   log(): string;
-  /** Merges into the user's settings file; open windows follow. */
+  /** Merges into the user's settings file. Windows read it when they load; open ones do not notice. */
   updateUserSettings(settings: Settings): Promise<void>;
+  /** Merges into the machine's settings file; open windows follow. */
+  updateMachineSettings(settings: Settings): Promise<void>;
   /** Ends the server with all its extension hosts and removes its folders. */
   stop(): Promise<void>;
 }
@@ -50,7 +52,7 @@ const quietUserSettings: Settings = {
   'workbench.tips.enabled': false,
   'workbench.secondarySideBar.defaultVisibility': 'hidden',
   'extensions.ignoreRecommendations': true,
-  'extensions.autoUpdate': false,
+  'extensions.autoUpdate': 'off',
   'extensions.autoCheckUpdates': false,
   'update.showReleaseNotes': false,
   'remote.autoForwardPorts': false,
@@ -67,11 +69,12 @@ export async function startVsCodeServer(options: VsCodeServerOptions = {}): Prom
   const extensionsDir = options.extensionsDir ?? join(dataDir, 'extensions');
   const homeDir = join(dataDir, 'home');
   const userSettingsFile = join(dataDir, 'data', 'User', 'settings.json');
+  const machineSettingsFile = join(dataDir, 'data', 'Machine', 'settings.json');
   await mkdir(homeDir, { recursive: true });
   await mkdir(extensionsDir, { recursive: true });
   for (const folder of options.extensions ?? []) await symlink(folder, join(extensionsDir, basename(folder)), 'dir');
   await writeJson(userSettingsFile, { ...quietUserSettings, ...options.userSettings });
-  await writeJson(join(dataDir, 'data', 'Machine', 'settings.json'), options.machineSettings ?? {});
+  await writeJson(machineSettingsFile, options.machineSettings ?? {});
   if (options.locale) await writeLanguagePack(dataDir, options.locale);
 
   const child = spawn(files.node, [files.main, ...serverFlags(dataDir, extensionsDir, options)], {
@@ -106,10 +109,8 @@ export async function startVsCodeServer(options: VsCodeServerOptions = {}): Prom
       testDriver: options.testDriver ?? false,
       locale: options.locale,
       log: () => log,
-      async updateUserSettings(settings) {
-        const current: Settings = JSON.parse(await readFile(userSettingsFile, 'utf8'));
-        await writeJson(userSettingsFile, { ...current, ...settings });
-      },
+      updateUserSettings: (settings) => mergeJson(userSettingsFile, settings),
+      updateMachineSettings: (settings) => mergeJson(machineSettingsFile, settings),
       stop,
     };
   } catch (error) {
@@ -145,6 +146,11 @@ async function writeLanguagePack(dataDir: string, locale: string): Promise<void>
   const provider = { extensionIdentifier: { id: `test.language-pack-${locale}` }, version: '1.0.0' };
   const pack = { hash: 'test', extensions: [provider], translations: { vscode: translations }, label: locale };
   await writeJson(join(dataDir, 'data', 'languagepacks.json'), { [locale]: pack });
+}
+
+async function mergeJson(path: string, settings: Settings): Promise<void> {
+  const current: Settings = JSON.parse(await readFile(path, 'utf8'));
+  await writeJson(path, { ...current, ...settings });
 }
 
 async function writeJson(path: string, value: unknown): Promise<void> {

@@ -10,17 +10,16 @@ export type FramePredicate = (frame: Frame) => Promise<boolean> | boolean;
  */
 export async function webviewFrame(page: Page, predicate: FramePredicate = () => true): Promise<Frame> {
   const describe = () => JSON.stringify(page.frames().map((frame) => frame.url()));
-  return await waitFor('a webview', async () => await firstOf(contentFrames(page), predicate), { describe });
+  return await waitFor('a webview', () => findFrame(page, predicate), { describe });
 }
 
-function contentFrames(page: Page): Frame[] {
-  return page.frames().filter((frame) => frame.name() === '' || frame.parentFrame() !== page.mainFrame()).filter(
-    (frame) => frame.parentFrame()?.url().includes('/webview/browser/pre/') === true,
-  );
-}
-
-async function firstOf(frames: Frame[], predicate: FramePredicate): Promise<Frame | undefined> {
-  for (const frame of frames) {
+async function findFrame(page: Page, predicate: FramePredicate): Promise<Frame | undefined> {
+  for (const frame of page.frames()) {
+    const outer = frame.parentFrame();
+    if (!outer?.url().includes('/webview/browser/pre/')) continue;
+    // While HTML is replaced, the old document and the coming one stand side by side.
+    if ((await (await frame.frameElement()).getAttribute('id')) !== 'active-frame') continue;
+    if (!(await (await outer.frameElement()).isVisible())) continue;
     if (await predicate(frame)) return frame;
   }
   return undefined;

@@ -46,17 +46,18 @@ export interface VsCodeWindow {
   webviewFrame(predicate?: FramePredicate): Promise<Frame>;
   /** Writes `test-artifacts/<name>.png` and returns its path. */
   screenshot(name: string): Promise<string>;
-  /** Changes the theme through the user's settings, so it changes in every window of the server. */
+  /** Chooses a theme as a user does; it is a setting, so it changes in every window of the server. */
   setTheme(theme: Theme): Promise<void>;
   /** Closes the page, and the browser if it was started for it. */
   close(): Promise<void>;
 }
 
-const themes: Readonly<Record<Theme, { name: string; className: string }>> = {
-  light: { name: 'Light Modern', className: 'vs' },
-  dark: { name: 'Dark Modern', className: 'vs-dark' },
-  'hc-dark': { name: 'Default High Contrast', className: 'hc-black' },
-  'hc-light': { name: 'Default High Contrast Light', className: 'hc-light' },
+/** Name in the settings, label in the picker, class on the workbench. */
+const themes: Readonly<Record<Theme, { name: string; label: string; className: string }>> = {
+  light: { name: 'Light 2026', label: 'Light 2026', className: 'vs' },
+  dark: { name: 'Dark 2026', label: 'Dark 2026', className: 'vs-dark' },
+  'hc-dark': { name: 'Default High Contrast', label: 'Dark High Contrast', className: 'hc-black' },
+  'hc-light': { name: 'Default High Contrast Light', label: 'Light High Contrast', className: 'hc-light' },
 };
 
 /** Opens a window; resolves when the workbench and its status bar are there. */
@@ -64,19 +65,17 @@ export async function openWindow(server: VsCodeServer, options: WindowOptions = 
   if (options.payload && !server.testDriver) throw new Error('A payload needs a server started with testDriver: true');
   const browser = options.context ? undefined : await launchBrowser();
   try {
-    const context = options.context ?? (await newContext(browser, options.locale ?? server.locale));
-    const page = await context.newPage();
-    const tests = await exposeAutomation(page, options.onTestOutput ?? ((line) => process.stdout.write(`${line}\n`)));
-    const setTheme = async (theme: Theme) => {
-      await server.updateUserSettings({ 'workbench.colorTheme': themes[theme].name });
+    const context = options.context ?? (await newContext(browser ?? (await launchBrowser()), options.locale ?? server.locale));
+    const waitForTheme = (theme: Theme) => {
       const workbench = page.locator(`.monaco-workbench.${themes[theme].className}`);
-      await waitFor(`the ${theme} theme`, () => workbench.isVisible());
+      return waitFor(`the ${theme} theme`, () => workbench.isVisible());
     };
+    if (options.theme) await server.updateUserSettings({ 'workbench.colorTheme': themes[options.theme].name });
     await page.goto(windowUrl(server, options));
     await waitFor('the workbench with its status bar', () =>
       page.locator('.monaco-workbench .part.statusbar .statusbar-item').first().isVisible(),
     );
-    if (options.theme) await setTheme(options.theme);
+    if (options.theme) await waitForTheme(options.theme);
     return {
       page,
       context,
@@ -94,7 +93,11 @@ export async function openWindow(server: VsCodeServer, options: WindowOptions = 
         await page.screenshot({ path });
         return path;
       },
-      setTheme,
+      async setTheme(theme) {
+        await runCommand(page, 'Preferences: Color Theme');
+        await quickPickOf(page).choose(themes[theme].label);
+        await waitForTheme(theme);
+      },
       async close() {
         await page.close();
         await browser?.close();

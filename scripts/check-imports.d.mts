@@ -1,0 +1,1 @@
+export function findViolations(files: readonly { path: string; text: string }[]): string[];

@@ -30,7 +30,6 @@ export async function buildHostTests(source = defaultSource, target = defaultTar
     platform: 'node',
     format: 'cjs',
     target: 'node22',
-    sourcemap: 'inline',
     external: ['vscode', 'mocha'],
     logLevel: 'warning',
   });

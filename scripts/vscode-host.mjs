@@ -16,21 +16,20 @@
  *
  * Plain JavaScript, because it has to run on any Node that npm runs on.
  */
-import { execFileSync, spawnSync } from 'node:child_process';
-import {
-  accessSync,
-  constants,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import {
+  hasCommand,
+  installPackages,
+  progress,
+  readText,
+  requireInstall,
+  run,
+  whyNotInstall,
+  withLock,
+} from './system-packages.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const cache = join(root, '.vscode-test');
@@ -39,6 +38,7 @@ const codeServer = {
   version: '4.139.1',
   integrity: 'sha512-fUYvJVdz4ZoVJfakGiGWXFMpF8K1ObsrpGvX17ZxNpKOzdNHs7lANT670JTr4ZhA8DnWqyvvmFG/d3HV9Yy6ew==',
 };
+const aptLock = join(cache, 'apt.lock');
 const nodeVersion = '24.21.0';
 const nativeModules = ['@vscode/spdlog', 'node-pty', '@parcel/watcher', '@vscode/native-watchdog'];
 /** Raise it when the steps below change, so that folders made by older steps are made anew. */
@@ -63,12 +63,12 @@ export async function ensureChromium() {
     if (process.platform === 'linux' && !hasChineseFont()) {
       if (whyNotInstall())
         progress('no Chinese font found: screenshots in Chinese will show boxes (fonts-wqy-microhei)');
-      else await withLock('apt', () => installPackages(['fonts-wqy-microhei']));
+      else await withLock(aptLock, () => installPackages(['fonts-wqy-microhei']));
     }
     return found;
   }
   requireInstall('Chromium is missing', browserPackages);
-  await withLock('apt', () => findChromium() || installPackages(browserPackages));
+  await withLock(aptLock, () => findChromium() || installPackages(browserPackages));
   const installed = findChromium();
   if (!installed) throw new Error('Chromium was installed but does not start; name a browser with CHROMIUM=/path');
   return installed;
@@ -81,7 +81,7 @@ export async function ensureVsCodeServer() {
   const isPresent = () => readText(join(directory, 'stamp.json')) === stamp;
   if (!isPresent()) {
     await ensureCompilers();
-    await withLock('server', async () => {
+    await withLock(join(cache, 'server.lock'), async () => {
       if (!isPresent()) await installServer(directory, stamp);
     });
   }
@@ -99,7 +99,7 @@ async function installServer(directory, stamp) {
   const specification = `code-server@${codeServer.version}`;
   const [packed] = JSON.parse(npm(['pack', specification, '--json', '--ignore-scripts', '--loglevel=error'], work));
   if (packed.integrity !== codeServer.integrity) throw new Error(`${specification} is not the package that was pinned`);
-  run('tar', ['-xzf', packed.filename, '--strip-components=3', 'package/lib/vscode'], work);
+  run('tar', ['-xzf', packed.filename, '--strip-components=3', 'package/lib/vscode'], { cwd: work });
   rmSync(join(work, packed.filename));
   progress('installing its dependencies');
   npm(['install', '--omit=dev', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'], work);
@@ -110,7 +110,7 @@ async function installServer(directory, stamp) {
     npm_config_nodedir: home,
     npm_config_ignore_scripts: 'false',
   });
-  for (const name of nativeModules) run(node, ['-e', `require(${JSON.stringify(name)})`], work);
+  for (const name of nativeModules) run(node, ['-e', `require(${JSON.stringify(name)})`], { cwd: work });
   writeFileSync(join(work, 'stamp.json'), stamp);
   rmSync(directory, { recursive: true, force: true });
   renameSync(work, directory);
@@ -138,11 +138,11 @@ async function ensureNode() {
 }
 
 async function ensureCompilers() {
-  const missing = () => Object.keys(compilers).filter((command) => !findCommand(command));
+  const missing = () => Object.keys(compilers).filter((command) => !hasCommand(command));
   if (missing().length === 0) return;
   const packages = missing().map((command) => compilers[command]);
   requireInstall(`${missing().join(', ')} missing (needed to build the native modules of VS Code)`, packages);
-  await withLock('apt', () => installPackages(packages));
+  await withLock(aptLock, () => installPackages(packages));
 }
 
 function findChromium() {
@@ -160,133 +160,22 @@ function startsAsBrowser(path) {
 }
 
 function hasChineseFont() {
+  // Without fontconfig's tools nothing can be listed: then at least know the font that is installed by this script.
+  if (existsSync('/usr/share/fonts/truetype/wqy/wqy-microhei.ttc')) return true;
   const listed = spawnSync('fc-list', [':lang=zh-cn', 'family'], { encoding: 'utf8' });
   return listed.status === 0 && listed.stdout.trim() !== '';
 }
 
-/** Why packages may not be installed here without asking; undefined where they may. */
-function whyNotInstall() {
-  if (process.env.QWEN_PROXY_TEST_INSTALL === '0') return 'QWEN_PROXY_TEST_INSTALL=0 forbids it';
-  if (!existsSync('/etc/debian_version') || !findCommand('apt-get')) return 'this is no Debian-like system';
-  if (process.getuid?.() !== 0) return 'it needs root';
-  if (process.env.QWEN_PROXY_TEST_INSTALL === '1' || isContinuousIntegration() || isContainer() || isServer()) return;
-  return 'this looks like a personal machine; QWEN_PROXY_TEST_INSTALL=1 allows it';
-}
-
-function isContinuousIntegration() {
-  return process.env.CI === 'true' || process.env.CI === '1';
-}
-
-function isContainer() {
-  if (existsSync('/.dockerenv') || existsSync('/run/.containerenv')) return true;
-  if (/docker|containerd|kubepods|libpod|lxc/.test(readText('/proc/1/cgroup') ?? '')) return true;
-  return spawnSync('systemd-detect-virt', ['--container', '--quiet'], { stdio: 'ignore' }).status === 0;
-}
-
-function isServer() {
-  const desktop = ['DISPLAY', 'WAYLAND_DISPLAY', 'XDG_CURRENT_DESKTOP', 'SUDO_USER'];
-  return !desktop.some((name) => process.env[name]) && !existsSync('/etc/X11/default-display-manager');
-}
-
-function requireInstall(problem, packages) {
-  const reason = whyNotInstall();
-  if (!reason) return;
-  const command = `apt-get update && apt-get install -y --no-install-recommends ${packages.join(' ')}`;
-  throw new Error(`${problem}. Not installed by itself: ${reason}. Run as root:\n  ${command}`);
-}
-
-function installPackages(packages) {
-  progress(`installing ${packages.join(' ')}`);
-  const environment = { DEBIAN_FRONTEND: 'noninteractive' };
-  const wait = ['-qq', '-o', 'DPkg::Lock::Timeout=300'];
-  run('apt-get', [...wait, 'update'], root, environment);
-  run('apt-get', [...wait, 'install', '-y', '--no-install-recommends', ...packages], root, environment);
-}
-
-/** One process at a time; the lock of a process that died is taken over. */
-async function withLock(name, action) {
-  mkdirSync(cache, { recursive: true });
-  const path = join(cache, `${name}.lock`);
-  const deadline = Date.now() + 15 * 60_000;
-  for (let announced = false; !tryLock(path); announced = true) {
-    const holder = Number(readText(path));
-    if (holder && !isAlive(holder)) rmSync(path, { force: true });
-    else if (Date.now() > deadline) throw new Error(`waited 15 min for process ${holder} to release ${path}`);
-    else {
-      if (!announced) progress(`waiting for process ${holder}, which is installing`);
-      await sleep(250);
-    }
-  }
-  try {
-    return await action();
-  } finally {
-    rmSync(path, { force: true });
-  }
-}
-
-function tryLock(path) {
-  try {
-    writeFileSync(path, String(process.pid), { flag: 'wx' });
-    return true;
-  } catch (error) {
-    if (error.code === 'EEXIST') return false;
-    throw error;
-  }
-}
-
-function isAlive(pid) {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return error.code === 'EPERM';
-  }
-}
-
 function npm(args, directory, environment = {}) {
-  return run('npm', args, directory, environment);
-}
-
-function run(command, args, directory, environment = {}) {
   // A surrounding `npm run` describes itself in npm_* variables; they would point the inner npm at the wrong package.
-  const inherited = Object.entries(process.env).filter(
-    ([name]) => !/^npm_(?!config_(registry|cache|userconfig))/.test(name),
-  );
-  try {
-    return execFileSync(command, args, {
-      cwd: directory,
-      env: { ...Object.fromEntries(inherited), ...environment },
-      encoding: 'utf8',
-      maxBuffer: 64 * 1024 * 1024,
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-  } catch (error) {
-    throw new Error(`${command} ${args.join(' ')} failed: ${error.message}\n${error.stdout ?? ''}`);
-  }
-}
-
-function findCommand(name) {
-  return (process.env.PATH ?? '').split(delimiter).some((folder) => {
-    try {
-      accessSync(join(folder, name), constants.X_OK);
-      return true;
-    } catch {
-      return false;
-    }
-  });
+  const foreign = /^npm_(?!config_(registry|cache|userconfig|globalconfig|proxy|https_proxy|noproxy|cafile)$)/;
+  const inherited = Object.entries(process.env).filter(([name]) => !foreign.test(name));
+  return run('npm', args, { cwd: directory, env: { ...Object.fromEntries(inherited), ...environment } });
 }
 
 function packageVersion(home) {
   const text = readText(join(home, 'package.json'));
   return text === undefined ? undefined : JSON.parse(text).version;
-}
-
-function readText(path) {
-  return existsSync(path) ? readFileSync(path, 'utf8') : undefined;
-}
-
-function progress(line) {
-  console.log(`vscode-host: ${line}`);
 }
 
 async function main(args) {

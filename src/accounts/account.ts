@@ -24,6 +24,8 @@ const common = {
   /** Place in the user's order; lower comes first. */
   order: v.number(),
   createdAtMs: v.number(),
+  /** When the user last ended every cooldown: what was held against the account before counts no more, in any process. */
+  clearedAtMs: v.optional(v.number()),
   baseUrl: v.optional(v.string()),
   anthropicBaseUrl: v.optional(v.string()),
   responsesBaseUrl: v.optional(v.string()),

@@ -73,7 +73,7 @@ export interface HealthEntry {
   readonly sinceMs: number;
   /** The account is tried again by the first request after this; `null` = only when the user clears it. */
   readonly untilMs: number | null;
-  /** Failures in a row, for growing cooldowns. */
+  /** Cooldowns in a row, for growing ones. */
   readonly count: number;
   readonly reason: string;
   readonly fix?: string;
@@ -88,12 +88,18 @@ export interface Standing {
   readonly reason?: string;
   readonly fix?: string;
   readonly untilMs?: number;
-  /** The longest obstacle passes by itself within minutes. */
+  /** Every obstacle passes by itself within minutes. */
   readonly transient: boolean;
 }
 
+const policyOf = (entry: HealthEntry) => policies[entry.code] ?? refused;
 const applies = (entry: HealthEntry, model: string | undefined) => entry.model === undefined || entry.model === model;
-const holds = (entry: HealthEntry, nowMs: number) => entry.untilMs === null || entry.untilMs > nowMs;
+/** No cooldown is longer than its cap: one that seems to be was written before the machine's clock was set back. */
+const holds = (entry: HealthEntry, nowMs: number) =>
+  entry.untilMs === null || (entry.untilMs > nowMs && entry.untilMs - nowMs <= policyOf(entry).capMs);
+/** A failure so long after the last one is no repeat; remembering less also bounds what is kept. */
+const isRemembered = (entry: HealthEntry, nowMs: number) =>
+  holds(entry, nowMs) || (entry.untilMs !== null && Math.abs(nowMs - entry.untilMs) < policyOf(entry).capMs);
 
 /** The health after a failure. A request's own fault changes nothing. */
 export function afterFailure(health: Health, error: GatewayError, model: string, nowMs: number): Health {
@@ -103,25 +109,35 @@ export function afterFailure(health: Health, error: GatewayError, model: string,
   const policy = error.window === 'model' ? { ...base, perModel: true } : base;
   const isSame = (entry: HealthEntry) =>
     entry.code === error.code && entry.model === (policy.perModel ? model : undefined);
-  const count = (health.find(isSame)?.count ?? 0) + 1;
-  const grown = Math.min(policy.baseMs * 2 ** Math.min(count - 1, 20), policy.capMs);
+  const remembered = health.filter((entry) => isRemembered(entry, nowMs));
+  const last = remembered.find(isSame);
+  // Requests that were under way together fail together: while a cooldown holds, one more failure is no repeat.
+  const isHolding = last !== undefined && holds(last, nowMs);
+  const count = (last?.count ?? 0) + (isHolding ? 0 : 1);
+  const grown = nowMs + Math.min(policy.baseMs * 2 ** Math.min(count - 1, 20), policy.capMs);
   // An upstream's own hint wins over our default in both directions and is not multiplied.
-  const coolMs = Math.min(error.retryAfterMs ?? quotaResetMs(error.window, nowMs) ?? grown, policy.capMs);
+  const hintMs = error.retryAfterMs ?? quotaResetMs(error.window, nowMs);
+  const hinted = hintMs === undefined ? undefined : nowMs + Math.min(hintMs, policy.capMs);
+  const untilMs = hinted ?? (isHolding ? Math.max(last.untilMs ?? grown, grown) : grown);
   const entry: HealthEntry = {
     code: error.code,
     ...(policy.perModel && { model }),
     sinceMs: nowMs,
-    untilMs: Number.isFinite(coolMs) ? nowMs + coolMs : null,
+    // What only the user can mend does not end by time, whatever an upstream hints.
+    untilMs: policy.state === 'unauthorized' ? null : untilMs,
     count,
     reason: error.message,
     ...(error.fix !== undefined && { fix: error.fix }),
   };
-  return [...health.filter((other) => !isSame(other)), entry];
+  return [...remembered.filter((other) => !isSame(other)), entry];
 }
 
-/** The health after an answered request: everything that stood against this model is over. */
-export function afterSuccess(health: Health, model: string): Health {
-  const rest = health.filter((entry) => !applies(entry, model));
+/**
+ * The health after an answered request: what stood against this model when the request was sent is over. A failure that
+ * came later tells more about now than the end of an older answer.
+ */
+export function afterSuccess(health: Health, model: string, sentAtMs: number): Health {
+  const rest = health.filter((entry) => !applies(entry, model) || entry.sinceMs > sentAtMs);
   return rest.length === health.length ? health : rest;
 }
 
@@ -133,13 +149,12 @@ export function standing(health: Health, model: string | undefined, nowMs: numbe
     undefined,
   );
   if (longest === undefined) return { state: 'ready', transient: false };
-  const policy = policies[longest.code] ?? refused;
   return {
-    state: policy.state,
+    state: policyOf(longest).state,
     reason: longest.reason,
     ...(longest.fix !== undefined && { fix: longest.fix }),
     ...(longest.untilMs !== null && { untilMs: longest.untilMs }),
-    transient: policy.transient,
+    transient: obstacles.every((entry) => policyOf(entry).transient),
   };
 }
 

@@ -151,7 +151,7 @@ export function createOAuthClient({ settings, send, clock, userAgent }: OAuthCli
         );
         return issued(await oauth.processRefreshTokenResponse(server, client, response));
       } catch (error) {
-        if (error instanceof oauth.ResponseBodyError && (error.status === 400 || error.status === 401)) {
+        if (error instanceof oauth.ResponseBodyError && isFinalRefusal(error)) {
           throw new GatewayError('unauthorized', `Qwen no longer accepts this sign-in (${error.error}).`, {
             upstreamStatus: error.status,
             upstreamCode: error.error,
@@ -165,11 +165,26 @@ export function createOAuthClient({ settings, send, clock, userAgent }: OAuthCli
   };
 }
 
+/** Words that come with 400 and say "not now" instead of "never again". */
+const passingErrors: readonly string[] = [
+  'slow_down',
+  'authorization_pending',
+  'temporarily_unavailable',
+  'server_error',
+];
+
+/** A refresh token is dead when it was refused with 400 or 401 (qwen-code reads it so), whatever the server calls it. */
+function isFinalRefusal(error: oauth.ResponseBodyError): boolean {
+  return (error.status === 400 || error.status === 401) && !passingErrors.includes(error.error);
+}
+
 /** RFC 8628 §3.5, and Qwen's own: 401 for a device code it does not know any more. */
 function pollStatus(error: oauth.ResponseBodyError): Exclude<DevicePoll['status'], 'issued'> | undefined {
   if (error.error === 'authorization_pending') return 'pending';
   if (error.error === 'slow_down') return 'slow_down';
   if (error.error === 'access_denied') return 'denied';
+  // The settings are wrong, not the code; 401 as well.
+  if (error.error === 'invalid_client') return undefined;
   if (error.error === 'expired_token' || error.status === 401) return 'expired';
   return undefined;
 }
@@ -200,6 +215,8 @@ async function normalise(response: UpstreamResponse): Promise<Response> {
   }
   if (error === 'slow_down') return json(400, body);
   if (response.status >= 400 && response.status < 500 && error !== undefined) return json(response.status, body);
+  // Qwen's gateway words its refusals in envelopes of its own.
+  if (response.status === 400 || response.status === 401) return json(response.status, { error: 'invalid_request' });
   throw new GatewayError('upstream_error', `The sign-in server answered ${response.status}.`, {
     upstreamStatus: response.status,
   });
@@ -207,6 +224,11 @@ async function normalise(response: UpstreamResponse): Promise<Response> {
 
 function unexpected(what: string, error: unknown): unknown {
   if (error instanceof GatewayError || (error instanceof DOMException && error.name === 'AbortError')) return error;
+  if (error instanceof DOMException && error.name === 'TimeoutError')
+    return new GatewayError('upstream_timeout', `${what}: the sign-in server did not answer in time.`, {
+      fix: 'Check the network, then try again.',
+      cause: error,
+    });
   if (error instanceof oauth.ResponseBodyError)
     return new GatewayError('upstream_error', `${what}: ${error.error_description ?? error.error}.`, {
       upstreamStatus: error.status,

@@ -23,7 +23,7 @@ export interface PoolOptions {
   readonly modelFor: (account: Account, asked: string | undefined) => string | undefined;
   /** Health as it was kept from the last run. */
   readonly health?: ReadonlyMap<string, Health>;
-  /** Called after every change of health or of the number of open requests. */
+  /** Called after every change of health. */
   readonly onChange?: () => void;
 }
 
@@ -59,6 +59,7 @@ export function createPool(options: PoolOptions): Pool {
   const inFlight = new Map<string, number>();
   /** Leases that are trials: the next one may only start when they are reported. */
   const trials = new WeakSet<Lease>();
+  const leasedAtMs = new WeakMap<Lease, number>();
   let lastId: string | undefined;
   let trialOpen = false;
   let lastTrialMs = Number.NEGATIVE_INFINITY;
@@ -69,10 +70,14 @@ export function createPool(options: PoolOptions): Pool {
     else health.set(id, next);
     options.onChange?.();
   };
+  /** What was learned before the account was made, or last cleared by any process, is about something else. */
+  const healthOf = (account: Account): Health => {
+    const sinceMs = Math.max(account.createdAtMs, account.clearedAtMs ?? 0);
+    const known = health.get(account.id) ?? noHealth;
+    return known.every((entry) => entry.sinceMs >= sinceMs) ? known : known.filter((entry) => entry.sinceMs >= sinceMs);
+  };
   const standingOf = (account: Account, model?: string): Standing =>
-    account.enabled
-      ? standing(health.get(account.id) ?? noHealth, model, clock.now())
-      : { state: 'disabled', transient: false };
+    account.enabled ? standing(healthOf(account), model, clock.now()) : { state: 'disabled', transient: false };
   const ableTo = (asked: string | undefined) =>
     options
       .accounts()
@@ -84,7 +89,9 @@ export function createPool(options: PoolOptions): Pool {
   const lease = (account: Account, model: string): Lease => {
     lastId = account.id;
     inFlight.set(account.id, (inFlight.get(account.id) ?? 0) + 1);
-    return { account, model };
+    const granted: Lease = { account, model };
+    leasedAtMs.set(granted, clock.now());
+    return granted;
   };
 
   return {
@@ -94,9 +101,13 @@ export function createPool(options: PoolOptions): Pool {
       if (enabled.length === 0) throw noAccount(accounts.length);
       const able = ableTo(asked);
       if (able.length === 0)
-        throw new GatewayError('model_not_found', `None of your accounts offers the model ${asked ?? ''}.`, {
-          param: 'model',
-        });
+        throw new GatewayError(
+          'model_not_found',
+          asked === undefined
+            ? 'None of your accounts offers a model for requests that name none.'
+            : `None of your accounts offers the model ${asked}.`,
+          { param: 'model' },
+        );
       const untried = able.filter(({ account }) => !tried.has(account.id));
 
       const ready = untried.filter((entry) => entry.standing.state === 'ready');
@@ -116,7 +127,8 @@ export function createPool(options: PoolOptions): Pool {
       const trial = untried
         .filter((entry) => entry.standing.transient)
         .toSorted((a, b) => (a.standing.untilMs ?? 0) - (b.standing.untilMs ?? 0))[0];
-      const isLone = enabled.length === 1;
+      // Accounts that wait for the user or for a quota are no alternative: whoever is left is as good as alone.
+      const isLone = able.filter(({ standing }) => standing.state === 'ready' || standing.transient).length === 1;
       const mayTry = !trialOpen && clock.now() - lastTrialMs >= trialIntervalMs;
       if (trial && (isLone || mayTry)) {
         if (!isLone) {
@@ -137,9 +149,13 @@ export function createPool(options: PoolOptions): Pool {
       const { account, model } = granted;
       inFlight.set(account.id, Math.max(0, (inFlight.get(account.id) ?? 0) - 1));
       if (trials.delete(granted)) trialOpen = false;
-      const current = health.get(account.id) ?? noHealth;
-      if (outcome.kind === 'answered') setHealth(account.id, afterSuccess(current, model));
-      if (outcome.kind === 'failed') setHealth(account.id, afterFailure(current, outcome.error, model, clock.now()));
+      // The account may have been removed meanwhile, and another one made under its id.
+      const stored = options.accounts().find(({ id }) => id === account.id);
+      if (stored?.createdAtMs !== account.createdAtMs) return;
+      const known = healthOf(stored);
+      if (outcome.kind === 'answered')
+        setHealth(account.id, afterSuccess(known, model, leasedAtMs.get(granted) ?? clock.now()));
+      if (outcome.kind === 'failed') setHealth(account.id, afterFailure(known, outcome.error, model, clock.now()));
     },
 
     hasReady: ({ model, tried }) =>
@@ -171,8 +187,8 @@ function nothingReady(entries: readonly (Standing & { readonly label: string })[
   const message = `No Qwen account can serve this now. ${reasons.join(' · ')}`;
   const ends = entries.flatMap((entry) => (entry.untilMs === undefined ? [] : [entry.untilMs]));
   if (ends.length === 0) {
-    const isRefused = entries.some((entry) => entry.state === 'unauthorized');
-    return new GatewayError(isRefused ? 'unauthorized' : 'no_account', message, { fix: entries[0]?.fix });
+    const refused = entries.find((entry) => entry.state === 'unauthorized');
+    return new GatewayError(refused ? 'unauthorized' : 'no_account', message, { fix: refused?.fix });
   }
   const isPassing = entries.some((entry) => entry.state === 'cooling');
   return new GatewayError(isPassing ? 'accounts_cooling' : 'quota_exhausted', message, {

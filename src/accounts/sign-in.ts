@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Clock } from '../core/contracts.ts';
 import { GatewayError } from '../core/errors.ts';
-import type { DeviceAuthorization, IssuedTokens, OAuthClient } from './oauth-client.ts';
+import type { DeviceAuthorization, DevicePoll, IssuedTokens, OAuthClient } from './oauth-client.ts';
 
 /** A device flow that somebody is looking at: what to show, never what to keep. */
 export interface StartedSignIn {
@@ -33,18 +33,38 @@ interface Flow {
   intervalMs: number;
   nextPollMs: number;
   polling: Promise<SignInStep> | undefined;
+  /** Polls in a row that brought no answer about the sign-in. */
+  failures: number;
 }
 
 /** More flows than a person could look at; the oldest gives way. */
 const maximumFlows = 16;
 const maximumIntervalMs = 10_000;
+/** A firewall page or a lost connection says nothing about the sign-in; this many in a row end it. */
+const maximumFailures = 5;
 
 export function createSignIns(client: OAuthClient, clock: Clock): SignIns {
   const flows = new Map<string, Flow>();
 
+  /** As qwen-code does it, half as long again; a server that began with a long interval gets a longer one all the same. */
+  const slowDown = (flow: Flow) => {
+    flow.intervalMs = Math.min(flow.intervalMs * 1.5, Math.max(maximumIntervalMs, flow.device.intervalMs * 3));
+    flow.nextPollMs = clock.now() + flow.intervalMs;
+  };
   const step = async (handle: string, flow: Flow, signal: AbortSignal): Promise<SignInStep> => {
-    const result = await client.pollDevice(flow.device.deviceCode, flow.device.codeVerifier, signal);
-    if (result.status === 'slow_down') flow.intervalMs = Math.min(flow.intervalMs * 1.5, maximumIntervalMs);
+    let result: DevicePoll;
+    try {
+      result = await client.pollDevice(flow.device.deviceCode, flow.device.codeVerifier, signal);
+      flow.failures = 0;
+    } catch (error) {
+      flow.failures++;
+      slowDown(flow);
+      if (!isPassing(error) || flow.failures >= maximumFailures) throw error;
+      return { status: 'pending', intervalMs: flow.intervalMs, slowDown: false };
+    }
+    // Cancelled while the server was asked: what it issued is not kept.
+    if (flows.get(handle) !== flow) return { status: 'expired' };
+    if (result.status === 'slow_down') slowDown(flow);
     flow.nextPollMs = clock.now() + flow.intervalMs;
     if (result.status === 'pending' || result.status === 'slow_down')
       return { status: 'pending', intervalMs: flow.intervalMs, slowDown: result.status === 'slow_down' };
@@ -66,12 +86,20 @@ export function createSignIns(client: OAuthClient, clock: Clock): SignIns {
         intervalMs: device.intervalMs,
         nextPollMs: now + device.intervalMs,
         polling: undefined,
+        failures: 0,
       };
       for (const [other, { expiresAtMs }] of flows) if (expiresAtMs <= now) flows.delete(other);
       const [oldest] = flows.keys();
       if (flows.size >= maximumFlows && oldest !== undefined) flows.delete(oldest);
       flows.set(handle, flow);
-      return { handle, device, expiresAtMs: flow.expiresAtMs, intervalMs: flow.intervalMs, accountId };
+      const { userCode, verificationUri, verificationUriComplete } = device;
+      return {
+        handle,
+        device: { userCode, verificationUri, verificationUriComplete },
+        expiresAtMs: flow.expiresAtMs,
+        intervalMs: flow.intervalMs,
+        accountId,
+      };
     },
     async poll(handle, signal) {
       const flow = flows.get(handle);
@@ -91,8 +119,19 @@ export function createSignIns(client: OAuthClient, clock: Clock): SignIns {
   };
 }
 
-/** The tokens of a first sign-in; a reply without a refresh token cannot be kept. */
-export function requireRefreshToken(tokens: IssuedTokens): IssuedTokens & { readonly refreshToken: string } {
+/** Nothing was learned about the sign-in: the network, a firewall's page, a server in trouble. */
+function isPassing(error: unknown): boolean {
+  if (!(error instanceof GatewayError) || error.scope !== 'provider') return false;
+  const { code, upstreamStatus = 0 } = error;
+  const isRefusal = code === 'upstream_error' && upstreamStatus >= 400 && upstreamStatus < 500;
+  return !isRefusal || upstreamStatus === 408 || upstreamStatus === 429;
+}
+
+/** The tokens of a first sign-in. */
+export type RefreshableTokens = IssuedTokens & { readonly refreshToken: string };
+
+/** @throws GatewayError where no refresh token came: such a sign-in cannot be kept. */
+export function requireRefreshToken(tokens: IssuedTokens): RefreshableTokens {
   const { refreshToken } = tokens;
   if (refreshToken === undefined)
     throw new GatewayError('upstream_protocol', 'The sign-in server gave no refresh token.');

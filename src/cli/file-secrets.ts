@@ -1,4 +1,4 @@
-import { unwatchFile, watchFile } from 'node:fs';
+import { randomUUID } from 'node:crypto';
 import { open, readFile, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import * as v from 'valibot';
@@ -12,6 +12,7 @@ const document = v.object({ version: v.literal(1), secrets: v.record(v.string(),
 /** A lock older than this was left by a process that died. */
 const staleLockMs = 10_000;
 const lockPatienceMs = 15_000;
+const lockPauseMs = 20;
 /** A running server sees the writes of other processes within this time. */
 const watchIntervalMs = 400;
 
@@ -22,7 +23,9 @@ const watchIntervalMs = 400;
 export function createFileSecrets(directory: string): SecretStore & { close(): void } {
   const path = join(directory, 'accounts.json');
   const changed = createEmitter<void>();
-  let isWatching = false;
+  let watch: NodeJS.Timeout | undefined;
+  /** The file as it was when the list was last read. */
+  let seen: string | undefined;
   let turn: Promise<void> = Promise.resolve();
 
   const readAll = async (): Promise<Record<string, string>> => {
@@ -51,8 +54,14 @@ export function createFileSecrets(directory: string): SecretStore & { close(): v
   };
 
   return {
-    keys: async () => Object.keys(await readAll()),
-    get: async (key) => (await readAll())[key],
+    async keys() {
+      seen = await stateOf(path);
+      return Object.keys(await readAll());
+    },
+    async get(key) {
+      const secrets = await readAll();
+      return Object.hasOwn(secrets, key) ? secrets[key] : undefined;
+    },
     set: (key, value) =>
       edit((secrets) => {
         secrets[key] = value;
@@ -62,42 +71,79 @@ export function createFileSecrets(directory: string): SecretStore & { close(): v
         delete secrets[key];
       }),
     onDidChange(listener) {
-      if (!isWatching) {
-        isWatching = true;
-        // Polling, because the file is replaced: a watch on it would keep looking at the old one.
-        watchFile(path, { interval: watchIntervalMs, persistent: false }, () => changed.fire());
-      }
+      // Polling, because the file is replaced: a watch on it would keep looking at the old one. What counts is the file
+      // as it was listed, so that a write just before the watch began is announced as well.
+      watch ??= setInterval(async () => {
+        const now = await stateOf(path);
+        if (now === seen) return;
+        seen = now;
+        changed.fire();
+      }, watchIntervalMs).unref();
       return changed.event(listener);
     },
-    close: () => unwatchFile(path),
+    close: () => clearInterval(watch),
   };
+}
+
+/** Differs after every replacement of the file. */
+async function stateOf(path: string): Promise<string> {
+  return stat(path, { bigint: true }).then(
+    ({ ino, mtimeNs, size }) => `${ino} ${mtimeNs} ${size}`,
+    () => 'absent',
+  );
 }
 
 /** Runs `work` while holding a lock file that names this process; a stale one is taken over. */
 async function withLock(path: string, work: () => Promise<void>): Promise<void> {
   await makePrivateDirectory(dirname(path));
+  const owner = `${process.pid} ${randomUUID()}\n`;
   const deadlineMs = Date.now() + lockPatienceMs;
-  while (true) {
-    try {
-      const lock = await open(path, 'wx', 0o600);
-      await lock.writeFile(`${process.pid}\n`);
-      await lock.close();
-      break;
-    } catch (error) {
-      if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
-      const age = await stat(path).then(
-        ({ mtimeMs }) => Date.now() - mtimeMs,
-        () => 0,
-      );
-      if (age > staleLockMs) await rm(path, { force: true });
-      else if (Date.now() > deadlineMs)
-        throw new Error(`${path} is held by another process. Remove it if none is running.`);
-      else await new Promise((resolve) => setTimeout(resolve, 50));
-    }
+  while (!(await createLock(path, owner))) {
+    if (await isStale(path)) await removeStale(path);
+    else if (Date.now() > deadlineMs)
+      throw new Error(`${path} is held by another process. Remove it if none is running.`);
+    await new Promise((resolve) => setTimeout(resolve, lockPauseMs));
   }
   try {
     await work();
   } finally {
-    await rm(path, { force: true });
+    // Whoever was too slow may have lost the lock: another one's stays.
+    if ((await readFile(path, 'utf8').catch(() => '')) === owner) await rm(path, { force: true });
+  }
+}
+
+async function createLock(path: string, owner: string): Promise<boolean> {
+  try {
+    const lock = await open(path, 'wx', 0o600);
+    await lock.writeFile(owner);
+    await lock.close();
+    return true;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+async function isStale(path: string): Promise<boolean> {
+  return stat(path).then(
+    ({ mtimeMs }) => Date.now() - mtimeMs > staleLockMs,
+    () => false,
+  );
+}
+
+/**
+ * One at a time, and only what is stale even then: of several that found the old lock, a later one would otherwise remove
+ * the lock that an earlier one has made since.
+ */
+async function removeStale(path: string): Promise<void> {
+  const guard = `${path}.takeover`;
+  if (!(await createLock(guard, ''))) {
+    if (await isStale(guard)) await rm(guard, { force: true });
+    return;
+  }
+  try {
+    if (await isStale(path)) await rm(path, { force: true });
+  } finally {
+    await rm(guard, { force: true });
   }
 }

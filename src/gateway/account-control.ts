@@ -1,8 +1,15 @@
 import { type Account, accountIdPattern } from '../accounts/account.ts';
-import { requireRefreshToken, type SignIns } from '../accounts/sign-in.ts';
+import { type RefreshableTokens, requireRefreshToken, type SignIns } from '../accounts/sign-in.ts';
 import type { AccountStore } from '../accounts/store.ts';
 import type { Clock } from '../core/contracts.ts';
-import type { AccountSummary, AddAccountInput, PlanSummary, ProbeVerdict, ProxyControl } from '../core/control.ts';
+import type {
+  AccountSummary,
+  AddAccountInput,
+  PlanSummary,
+  ProbeVerdict,
+  ProxyControl,
+  SignInPoll,
+} from '../core/control.ts';
 import { toGatewayError } from '../core/errors.ts';
 import { foreignKeyOwner, type Plan, plan, planSummary, plans, validateBaseUrl } from '../upstream/plans.ts';
 
@@ -31,12 +38,12 @@ export function createAccountControl(options: AccountControlOptions): AccountCon
   const { store, clock } = options;
   const found = (id: string): Account => {
     const account = store.get(id);
-    if (account === undefined) throw new InputError(`There is no account "${id}".`);
+    if (account === undefined) throw missing(id);
     return account;
   };
   const freeId = (base: string): string => {
-    if (store.get(base) === undefined) return base;
-    for (let number = 2; ; number++) if (store.get(`${base}-${number}`) === undefined) return `${base}-${number}`;
+    if (!store.isTaken(base)) return base;
+    for (let number = 2; ; number++) if (!store.isTaken(`${base}-${number}`)) return `${base}-${number}`;
   };
   const newId = (asked: string | undefined, base: string): string => {
     if (asked === undefined) return freeId(base);
@@ -44,9 +51,11 @@ export function createAccountControl(options: AccountControlOptions): AccountCon
       throw new InputError(
         `"${asked}" cannot be an account id: use lower-case letters, digits, "-", "_" and ".", 64 at most.`,
       );
-    if (store.get(asked) !== undefined)
-      throw new InputError(`There is already an account "${asked}". Remove it first, or choose another id.`);
+    if (store.isTaken(asked)) throw takenId(asked);
     return asked;
+  };
+  const changed = async (id: string, change: (stored: Account) => Account): Promise<void> => {
+    if ((await store.update(found(id).id, change)) === undefined) throw missing(id);
   };
   const place = (id: string, label: string | undefined) => ({
     version: 1 as const,
@@ -56,6 +65,32 @@ export function createAccountControl(options: AccountControlOptions): AccountCon
     order: Math.max(-1, ...store.list().map((account) => account.order)) + 1,
     createdAtMs: clock.now(),
   });
+
+  const polls = new Map<string, Promise<SignInPoll>>();
+  const pollOnce = async (handle: string): Promise<SignInPoll> => {
+    try {
+      const step = await options.signIns.poll(handle, AbortSignal.timeout(signInTimeoutMs));
+      if (step.status !== 'issued') return step;
+      const account = await addSignedIn(requireRefreshToken(step.tokens), step.accountId);
+      return { status: 'complete', account: options.summarise(account), verdict: await options.probe(account) };
+    } catch (error) {
+      return { status: 'failed', message: messageOf(error) };
+    }
+  };
+  /** The tokens are good for one account only: where the wanted id was taken meanwhile, they get the next free one. */
+  const addSignedIn = async (tokens: RefreshableTokens, wantedId: string | undefined): Promise<Account> => {
+    const { accessToken, refreshToken, expiresAtMs, resourceUrl } = tokens;
+    while (true) {
+      const account: Account = {
+        ...place(freeId(wantedId ?? 'qwen'), wantedId === undefined ? 'Qwen account' : undefined),
+        plan: 'oauth',
+        kind: 'oauth-device',
+        secret: { accessToken, refreshToken, expiresAtMs, ...(resourceUrl !== undefined && { resourceUrl }) },
+      };
+      if (await store.add(account)) return account;
+      await store.reload();
+    }
+  };
 
   return {
     plans: async (): Promise<readonly PlanSummary[]> =>
@@ -78,7 +113,7 @@ export function createAccountControl(options: AccountControlOptions): AccountCon
         chosen.name === 'demo'
           ? { ...common, kind: 'demo' }
           : { ...common, kind: 'api-key', secret: { key: checkedKey(input.key) }, ...checkedUrls(chosen, input) };
-      await store.put(account);
+      if (!(await store.add(account))) throw takenId(account.id);
       const verdict = input.probe ? await options.probe(account) : undefined;
       return { account: options.summarise(account), ...(verdict && { verdict }) };
     },
@@ -89,18 +124,20 @@ export function createAccountControl(options: AccountControlOptions): AccountCon
       options.forget(id);
     },
     async setAccountEnabled(id, enabled) {
-      await store.put({ ...found(id), enabled });
+      await changed(id, (stored) => ({ ...stored, enabled }));
     },
     async moveAccount(id, index) {
       const moved = found(id);
       const others = store.list().filter((account) => account.id !== id);
       const ordered = others.toSpliced(Math.max(0, Math.min(index, others.length)), 0, moved);
       for (const [order, account] of ordered.entries())
-        if (account.order !== order) await store.put({ ...account, order });
+        if (account.order !== order) await store.update(account.id, (stored) => ({ ...stored, order }));
     },
     async clearAccount(id) {
       found(id);
       options.clear(id);
+      // Written down as well: another process may hold the same cooldowns in its memory.
+      await changed(id, (stored) => ({ ...stored, clearedAtMs: clock.now() }));
     },
     testAccount: async (id) => options.probe(found(id)),
 
@@ -123,28 +160,23 @@ export function createAccountControl(options: AccountControlOptions): AccountCon
         throw new Error(messageOf(error), { cause: error });
       }
     },
-    async pollSignIn(handle) {
-      try {
-        const step = await options.signIns.poll(handle, AbortSignal.timeout(signInTimeoutMs));
-        if (step.status !== 'issued') return step;
-        const { accessToken, refreshToken, expiresAtMs, resourceUrl } = requireRefreshToken(step.tokens);
-        const account: Account = {
-          ...place(step.accountId ?? freeId('qwen'), step.accountId === undefined ? 'Qwen account' : undefined),
-          plan: 'oauth',
-          kind: 'oauth-device',
-          secret: { accessToken, refreshToken, expiresAtMs, ...(resourceUrl !== undefined && { resourceUrl }) },
-        };
-        await store.put(account);
-        return { status: 'complete', account: options.summarise(account), verdict: await options.probe(account) };
-      } catch (error) {
-        return { status: 'failed', message: messageOf(error) };
-      }
+    pollSignIn(handle) {
+      // Two lookers at one flow are told the same; the account is added once.
+      const running = polls.get(handle);
+      if (running !== undefined) return running;
+      const poll = pollOnce(handle).finally(() => polls.delete(handle));
+      polls.set(handle, poll);
+      return poll;
     },
     async cancelSignIn(handle) {
       options.signIns.cancel(handle);
     },
   };
 }
+
+const missing = (id: string) => new InputError(`There is no account "${id}".`);
+const takenId = (id: string) =>
+  new InputError(`There is already an account "${id}". Remove it first, or choose another id.`);
 
 function checkedKey(given: string | undefined): string {
   const key = given?.trim() ?? '';
@@ -155,16 +187,17 @@ function checkedKey(given: string | undefined): string {
   return key;
 }
 
+const isBlank = (text: string | undefined) => text === undefined || text.trim() === '';
+
 function checkedUrls(chosen: Plan, input: AddAccountInput) {
   if (!chosen.needsBaseUrl) {
-    if (input.baseUrl !== undefined)
+    if (![input.baseUrl, input.anthropicBaseUrl, input.responsesBaseUrl].every(isBlank))
       throw new InputError(`${chosen.label} has a fixed address; leave the base URL out, or use the plan "custom".`);
     return {};
   }
-  if (input.baseUrl === undefined || input.baseUrl.trim() === '')
-    throw new InputError(`${chosen.label} needs a base URL.`);
+  if (isBlank(input.baseUrl)) throw new InputError(`${chosen.label} needs a base URL.`);
   const checked = (url: string | undefined) => {
-    if (url === undefined) return undefined;
+    if (url === undefined || isBlank(url)) return undefined;
     const verdict = validateBaseUrl(chosen.name, url);
     if (!verdict.ok) throw new InputError(verdict.message);
     return verdict.url;

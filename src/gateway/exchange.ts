@@ -14,6 +14,8 @@ export interface Exchange {
   readonly isOpen: boolean;
   /** Sends the headers of a successful event stream. */
   openStream(): void;
+  /** Sends a sign of life, and the headers before it; nothing while the client is behind with its reading. */
+  ping(text: string): void;
   /** Resolves when the client has room for more: slow readers slow the upstream down. */
   write(bytes: string | Buffer): Promise<void>;
   /** Ends the stream with its last bytes. */

@@ -6,17 +6,10 @@ import type { JsonObject } from '../core/json.ts';
 import type { Usage } from '../core/usage.ts';
 import { createWatchdog } from '../core/watchdog.ts';
 import type { Ledger } from '../usage/ledger.ts';
-import type { RequestOutcome } from '../usage/ledger-entry.ts';
+import type { Attempt, OpenedAnswer } from './attempt.ts';
 import type { Exchange } from './exchange.ts';
 import { judge, mostTelling } from './judge.ts';
-
-/** An upstream answer past its commit point, whatever lane brought it. */
-export interface OpenedAnswer {
-  readonly lane: 'native';
-  /** Bytes for the client, a batch per upstream read. @throws GatewayError when the answer does not end as it should. */
-  batches(options: { readonly includeUsage: boolean }): AsyncGenerator<readonly Buffer[], void>;
-  readonly usage: Usage | undefined;
-}
+import { type Ending, ledgerEntryOf, type Trace } from './trace.ts';
 
 export interface GatewayOptions {
   readonly pool: Pick<Pool, 'acquire' | 'report' | 'hasReady'>;
@@ -33,25 +26,9 @@ export interface GatewayOptions {
   readonly onServed: () => void;
 }
 
-export interface Attempt {
-  readonly lease: Lease;
-  readonly dialect: Dialect;
-  readonly request: GenerationRequest;
-  readonly exchange: Exchange;
-}
-
 /** However many accounts there are, a request ends: clients retry too, and their patience is not ours to spend. */
 const maximumAttempts = 8;
 const maximumRetryingMs = 60_000;
-
-/** What is known about a request when it is over; becomes its ledger line. */
-interface Trace {
-  readonly startedMs: number;
-  readonly attempts: { account: string; error?: string }[];
-  lease?: Lease;
-  lane?: string;
-  firstOutputMs?: number;
-}
 
 /** Serves one client request: attempts until one commits, then delivery. Never rejects; the exchange is always answered. */
 export interface Gateway {
@@ -66,17 +43,14 @@ export function createGateway(options: GatewayOptions): Gateway {
       const trace: Trace = { startedMs: clock.now(), attempts: [] };
       let isFinished = false;
       // A client that leaves between the ledger line and the last byte has still been answered.
-      const finish: Call['finish'] = async (outcome, status, extra) => {
+      const finish: Call['finish'] = async (ending) => {
         if (isFinished) return;
         isFinished = true;
-        await record({ dialect, request, exchange, trace }, outcome, status, extra);
+        await ledger.append(ledgerEntryOf({ dialect, request, exchange, trace }, ending, clock.now()));
         options.onServed();
       };
       const pinger = request.stream
-        ? createWatchdog(clock, options.pingMs, () => {
-            if (!exchange.isOpen) exchange.openStream();
-            void exchange.write(dialect.ping).catch(() => {});
-          })
+        ? createWatchdog(clock, options.pingMs, () => exchange.ping(dialect.ping))
         : undefined;
       try {
         await attempts({ dialect, request, exchange, trace, touch: () => pinger?.touch(), finish });
@@ -98,26 +72,24 @@ export function createGateway(options: GatewayOptions): Gateway {
       try {
         lease = pool.acquire({ model: request.model, tried });
       } catch (error) {
-        const refusal = toGatewayError(error);
-        throw refusal.code === 'accounts_cooling' ? refusal : (mostTelling(errors) ?? refusal);
+        throw mostTelling([...errors, toGatewayError(error)]);
       }
       tried.add(lease.account.id);
       trace.lease = lease;
       const error = await tryAccount(call, lease, tried);
       if (error === undefined) return;
       errors.push(error);
-      const mayGoOn =
-        error.scope !== 'request' &&
-        error.scope !== 'local' &&
-        trace.attempts.length < maximumAttempts &&
-        clock.now() - trace.startedMs < maximumRetryingMs;
-      if (!mayGoOn) throw error;
+      if (!hasPatience(trace)) throw mostTelling(errors);
       logger.info('Trying another account.', {
         request: exchange.requestId,
         account: lease.account.id,
         reason: error.code,
       });
     }
+  }
+
+  function hasPatience({ attempts, startedMs }: Trace): boolean {
+    return attempts.length < maximumAttempts && clock.now() - startedMs < maximumRetryingMs;
   }
 
   /** All attempts on one account. Resolves to the error that ended them, or to nothing when the client was answered. */
@@ -155,7 +127,7 @@ export function createGateway(options: GatewayOptions): Gateway {
           hasOther: pool.hasReady({ model: request.model, tried }),
           random: options.random(),
         });
-        if (verdict.action !== 'retry' || trace.attempts.length >= maximumAttempts) {
+        if (verdict.action !== 'retry' || !hasPatience(trace)) {
           pool.report(lease, { kind: 'failed', error });
           return error;
         }
@@ -180,12 +152,12 @@ export function createGateway(options: GatewayOptions): Gateway {
       touch();
       await exchange.write(batch.length === 1 ? only : Buffer.concat(batch));
     }
-    await finish('answered', 200, { usage: answer.usage });
+    await finish({ outcome: 'answered', status: 200, usage: answer.usage });
     await exchange.endStream(dialect.streamEnd);
   }
 
   async function deliverJson({ exchange, finish }: Call, body: JsonObject, usage: Usage | undefined): Promise<void> {
-    await finish('answered', 200, { usage });
+    await finish({ outcome: 'answered', status: 200, usage });
     await exchange.sendJson(200, {}, body);
   }
 
@@ -198,8 +170,12 @@ export function createGateway(options: GatewayOptions): Gateway {
     if (error.code === 'internal')
       logger.error('Unexpected error.', { request: exchange.requestId, reason: String(error.cause) });
     const { status, headers, body } = dialect.encodeError(error, exchange.requestId);
-    if (error.code === 'client_gone') return finish('aborted', status, { error: error.code });
-    await finish(exchange.isOpen ? 'cut' : 'failed', exchange.isOpen ? 200 : status, { error: error.code });
+    if (error.code === 'client_gone') return finish({ outcome: 'aborted', status, error: error.code });
+    await finish(
+      exchange.isOpen
+        ? { outcome: 'cut', status: 200, error: error.code }
+        : { outcome: 'failed', status, error: error.code },
+    );
     try {
       if (exchange.isOpen) await exchange.endStream(dialect.encodeStreamError(error, exchange.requestId));
       else await exchange.sendJson(status, headers, body);
@@ -210,37 +186,6 @@ export function createGateway(options: GatewayOptions): Gateway {
       });
     }
   }
-
-  async function record(
-    {
-      dialect,
-      request,
-      exchange,
-      trace,
-    }: { dialect: Dialect; request: GenerationRequest; exchange: Exchange; trace: Trace },
-    outcome: RequestOutcome,
-    status: number,
-    { usage, error }: { usage?: Usage | undefined; error?: string },
-  ): Promise<void> {
-    const now = clock.now();
-    await ledger.append({
-      v: 1,
-      at: now,
-      id: exchange.requestId,
-      ...(exchange.userAgent !== undefined && { client: exchange.userAgent.split(' ', 1)[0]?.slice(0, 80) ?? '' }),
-      dialect: dialect.id,
-      ...(trace.lane !== undefined && { lane: trace.lane }),
-      ...(request.model !== undefined && { modelAsked: request.model }),
-      ...(trace.lease && { model: trace.lease.model, account: trace.lease.account.id }),
-      attempts: trace.attempts,
-      outcome,
-      status,
-      ...(error !== undefined && { error }),
-      ...(trace.firstOutputMs !== undefined && { ttftMs: trace.firstOutputMs - trace.startedMs }),
-      durationMs: now - trace.startedMs,
-      ...usage,
-    });
-  }
 }
 
 interface Call {
@@ -249,9 +194,5 @@ interface Call {
   readonly exchange: Exchange;
   readonly trace: Trace;
   readonly touch: () => void;
-  readonly finish: (
-    outcome: RequestOutcome,
-    status: number,
-    extra: { usage?: Usage | undefined; error?: string },
-  ) => Promise<void>;
+  readonly finish: (ending: Ending) => Promise<void>;
 }

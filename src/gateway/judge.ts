@@ -1,4 +1,4 @@
-import type { GatewayError } from '../core/errors.ts';
+import { GatewayError } from '../core/errors.ts';
 
 /** What the attempt loop does after a failed attempt. */
 export type Verdict =
@@ -62,19 +62,24 @@ const preference: readonly GatewayError['code'][] = [
   'upstream_protocol',
   'model_output',
   'upstream_unreachable',
+  'accounts_cooling',
   'quota_soft',
   'quota_exhausted',
   'billing',
 ];
 
-/** Of all the errors that the accounts gave, the one that tells the client most truly what to do. */
-export function mostTelling(errors: readonly GatewayError[]): GatewayError | undefined {
+/**
+ * Of all the errors that the accounts gave (and the pool's own word, if it refused to go on), the one that tells the
+ * client most truly what to do; with the shortest wait that any of them names, if it names none itself.
+ */
+export function mostTelling(errors: readonly GatewayError[]): GatewayError {
   const place = (error: GatewayError) => {
     const found = preference.indexOf(error.code);
     return found === -1 ? preference.length : found;
   };
-  return errors.reduce<GatewayError | undefined>(
-    (best, error) => (best === undefined || place(error) < place(best) ? error : best),
-    undefined,
-  );
+  const [best] = errors.toSorted((a, b) => place(a) - place(b));
+  if (best === undefined) throw new TypeError('There is no error to tell.');
+  const waits = errors.map((error) => error.retryAfterMs).filter((waitMs) => waitMs !== undefined);
+  if (best.retryAfterMs !== undefined || waits.length === 0) return best;
+  return new GatewayError(best.code, best.message, { ...best, cause: best.cause, retryAfterMs: Math.min(...waits) });
 }

@@ -1,11 +1,15 @@
+import type { Account } from '../accounts/account.ts';
 import { type AccountKinds, type BoundKind, type Credential, kindOf } from '../accounts/kinds/kind.ts';
 import type { Clock } from '../core/contracts.ts';
 import { GatewayError, toGatewayError } from '../core/errors.ts';
-import type { UpstreamRequest } from '../core/upstream.ts';
+import { numberField } from '../core/json.ts';
+import type { UpstreamRequest, UpstreamResponse } from '../core/upstream.ts';
+import { createWatchdog } from '../core/watchdog.ts';
+import { stalled } from '../upstream/body-reads.ts';
 import { openChatStream } from '../upstream/chat-stream.ts';
-import { editChatRequest } from '../upstream/request.ts';
+import { type ChatSurface, editChatRequest } from '../upstream/request.ts';
 import type { Transport } from '../upstream/transport.ts';
-import type { Attempt, OpenedAnswer } from './gateway.ts';
+import type { Attempt, OpenedAnswer } from './attempt.ts';
 
 export interface LaneOptions {
   readonly kinds: AccountKinds;
@@ -24,7 +28,7 @@ export interface LaneOptions {
 export function createLanes(options: LaneOptions): (attempt: Attempt) => Promise<OpenedAnswer> {
   return async ({ lease, request, exchange }) => {
     const kind = kindOf(options.kinds, lease.account);
-    const body = JSON.stringify(editChatRequest(request.body, lease.model));
+    const body = JSON.stringify(editChatRequest(request.body, lease.model, surfaceOf(lease.account)));
     const stream = await withCredential(kind, exchange.signal, async (credential) => {
       const upstreamRequest: UpstreamRequest = {
         method: 'POST',
@@ -39,11 +43,15 @@ export function createLanes(options: LaneOptions): (attempt: Attempt) => Promise
         },
         body,
       };
-      const send = kind.send ?? options.transport.send;
-      return openChatStream(await send(upstreamRequest, exchange.signal), {
+      const response = await sendWatched(kind.send ?? options.transport.send, upstreamRequest, {
+        ...options,
+        signal: exchange.signal,
+      });
+      return openChatStream(response, {
         signal: exchange.signal,
         clock: options.clock,
         idleMs: options.idleMs,
+        choices: numberField(request.body, 'n') ?? 1,
       });
     });
     return {
@@ -54,6 +62,21 @@ export function createLanes(options: LaneOptions): (attempt: Attempt) => Promise
       },
     };
   };
+}
+
+/** Sends a request and gives it up when its headers do not come: silence before them is a stall like any other. */
+async function sendWatched(
+  send: Transport['send'],
+  request: UpstreamRequest,
+  { signal, clock, idleMs }: { readonly signal: AbortSignal; readonly clock: Clock; readonly idleMs: number },
+): Promise<UpstreamResponse> {
+  const silent = new AbortController();
+  const watchdog = createWatchdog(clock, idleMs, () => silent.abort(stalled(idleMs)));
+  try {
+    return await send(request, AbortSignal.any([signal, silent.signal]));
+  } finally {
+    watchdog.stop();
+  }
 }
 
 /** Runs `attempt` with the account's credential, and again with a renewed one as long as the account's kind offers one. */
@@ -75,4 +98,9 @@ export async function withCredential<T>(
       credential = recovered;
     }
   }
+}
+
+/** Which rules an account's host has for bodies. */
+export function surfaceOf(account: Pick<Account, 'kind'>): ChatSurface {
+  return account.kind === 'oauth-device' ? 'portal' : 'general';
 }

@@ -2,18 +2,21 @@ import type { Account } from '../accounts/account.ts';
 import { type AccountKinds, type Credential, kindOf } from '../accounts/kinds/kind.ts';
 import type { Clock } from '../core/contracts.ts';
 import type { ProbeVerdict } from '../core/control.ts';
-import { GatewayError, toGatewayError } from '../core/errors.ts';
+import { GatewayError } from '../core/errors.ts';
+import { isJsonObject, type JsonObject, objectItems, parseJson } from '../core/json.ts';
 import { headerValue, readText, type UpstreamRequest, type UpstreamResponse } from '../core/upstream.ts';
 import { openChatStream } from '../upstream/chat-stream.ts';
-import { classifyHttpError } from '../upstream/errors.ts';
+import { classifyHttpError, classifyTransportError } from '../upstream/errors.ts';
+import { isTextModelId } from '../upstream/models.ts';
 import { plan } from '../upstream/plans.ts';
 import { editChatRequest } from '../upstream/request.ts';
 import type { Transport } from '../upstream/transport.ts';
 import { withCredential } from './lanes.ts';
-import { readIds } from './models.ts';
 
 /** Counting and listing answer at once; one token of an answer may have to wait for the model. */
 const timeoutMsOf = (account: Account) => (account.kind === 'api-key' ? 6_000 : 20_000);
+
+const listBytes = 4 * 1024 * 1024;
 
 export interface ProbeOptions {
   readonly kinds: AccountKinds;
@@ -31,33 +34,48 @@ export interface ProbeOptions {
 export function createProbe(options: ProbeOptions): (account: Account) => Promise<ProbeVerdict> {
   const { kinds, transport, clock } = options;
 
+  const ask = async (
+    call: Call,
+    credential: Credential,
+    { account, signal }: { readonly account: Account; readonly signal: AbortSignal },
+  ): Promise<readonly string[]> => {
+    const model = options.modelFor(account);
+    const chosen = plan(account.plan);
+    if (account.kind !== 'api-key')
+      return askForToken(call, credential, model, { signal, clock, idleMs: timeoutMsOf(account) });
+    const { anthropic } = credential.endpoints;
+    const isCounted = anthropic !== undefined && (await countTokens(call, anthropic, model, clock));
+    if (isCounted && !chosen?.listsModels) return chosen?.models ?? [];
+    return listModels(call, credential, { isRequired: !isCounted, clock });
+  };
+
   return async (account) => {
     const startedMs = clock.now();
     const timeoutMs = timeoutMsOf(account);
-    const signal = AbortSignal.timeout(timeoutMs);
+    const timeout = startTimeout(clock, timeoutMs);
+    const { signal } = timeout;
     const kind = kindOf(kinds, account);
     const send = kind.send ?? transport.send;
     try {
       const models = await withCredential(kind, signal, async (credential) => {
         const call = (request: Pick<UpstreamRequest, 'method' | 'url' | 'body'>) =>
           send({ ...request, headers: headersFor(credential, options.userAgent) }, signal);
-        if (account.kind !== 'api-key')
-          return askForToken(call, credential, options.modelFor(account), { signal, clock, idleMs: timeoutMs });
-        const { anthropic } = credential.endpoints;
-        const counted =
-          anthropic !== undefined && (await countTokens(call, anthropic, options.modelFor(account), clock));
-        if (counted && !plan(account.plan)?.listsModels) return plan(account.plan)?.models ?? [];
-        return listModels(call, credential, { isRequired: !counted, clock });
+        try {
+          return await ask(call, credential, { account, signal });
+        } catch (error) {
+          // A body may be cut off while it is read, past the transport's own judgement.
+          throw classifyTransportError(error);
+        }
       });
       const label = plan(account.plan)?.label ?? account.plan;
-      const message = models.length > 0 ? `Connected to ${label}: ${models.length} models.` : `Connected to ${label}.`;
-      return { ok: true, message, models, durationMs: clock.now() - startedMs };
+      const count = models.length === 1 ? ': 1 model' : models.length > 1 ? `: ${models.length} models` : '';
+      return { ok: true, message: `Connected to ${label}${count}.`, models, durationMs: clock.now() - startedMs };
     } catch (thrown) {
       const error = signal.aborted
         ? new GatewayError('upstream_timeout', `Qwen did not answer within ${timeoutMs / 1000} seconds.`, {
             fix: 'Check the network and the base URL, then test again.',
           })
-        : toGatewayError(thrown);
+        : classifyTransportError(thrown);
       return {
         ok: false,
         message: error.message,
@@ -65,8 +83,21 @@ export function createProbe(options: ProbeOptions): (account: Account) => Promis
         ...(error.fix !== undefined && { fix: error.fix }),
         durationMs: clock.now() - startedMs,
       };
+    } finally {
+      timeout.cancel();
     }
   };
+}
+
+/** A signal that aborts when the time is up, on the server's own clock. */
+function startTimeout(clock: Clock, timeoutMs: number): { readonly signal: AbortSignal; cancel(): void } {
+  const expired = new AbortController();
+  const cancelled = new AbortController();
+  clock.sleep(timeoutMs, cancelled.signal).then(
+    () => expired.abort(new DOMException('The time is up.', 'TimeoutError')),
+    () => {},
+  );
+  return { signal: expired.signal, cancel: () => cancelled.abort() };
 }
 
 type Call = (request: Pick<UpstreamRequest, 'method' | 'url' | 'body'>) => Promise<UpstreamResponse>;
@@ -94,11 +125,21 @@ async function listModels(
   { isRequired, clock }: { readonly isRequired: boolean; readonly clock: Clock },
 ): Promise<readonly string[]> {
   const response = await call({ method: 'GET', url: `${endpoints.openai}/models` });
-  if (response.status === 200) return readIds(response);
+  if (response.status === 200) {
+    const text = await readText(response.body, listBytes);
+    const body = parseJson(text);
+    if (isJsonObject(body) && Array.isArray(body.data)) return idsOf(body);
+    // A firewall's page and a network's sign-in page answer 200 to anything: that is no connection to Qwen.
+    if (isRequired) throw classify(response, text, clock);
+    return [];
+  }
   const error = await refusal(response, clock);
   if (isRequired) throw error;
   return [];
 }
+
+const idsOf = (list: JsonObject): readonly string[] =>
+  objectItems(list, 'data').flatMap(({ id }) => (typeof id === 'string' && isTextModelId(id) ? [id] : []));
 
 async function askForToken(
   call: Call,
@@ -106,7 +147,9 @@ async function askForToken(
   model: string,
   { signal, clock, idleMs }: { readonly signal: AbortSignal; readonly clock: Clock; readonly idleMs: number },
 ): Promise<readonly string[]> {
-  const body = JSON.stringify(editChatRequest({ messages: [{ role: 'user', content: 'hi' }], max_tokens: 1 }, model));
+  const body = JSON.stringify(
+    editChatRequest({ messages: [{ role: 'user', content: 'hi' }], max_tokens: 1 }, model, 'portal'),
+  );
   const response = await call({ method: 'POST', url: `${endpoints.openai}/chat/completions`, body });
   const stream = await openChatStream(response, { signal, clock, idleMs });
   for await (const _batch of stream.batches({ includeUsage: false }));
@@ -114,7 +157,10 @@ async function askForToken(
 }
 
 async function refusal(response: UpstreamResponse, clock: Clock): Promise<GatewayError> {
-  const body = await readText(response.body, 65_536);
-  const contentType = headerValue(response.headers, 'content-type');
-  return classifyHttpError({ status: response.status, headers: { contentType }, body, now: clock.now() });
+  return classify(response, await readText(response.body, 65_536), clock);
+}
+
+function classify({ status, headers }: UpstreamResponse, body: string, clock: Clock): GatewayError {
+  const contentType = headerValue(headers, 'content-type');
+  return classifyHttpError({ status, headers: { contentType }, body, now: clock.now() });
 }

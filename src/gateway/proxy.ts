@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { join } from 'node:path';
 import type { Account } from '../accounts/account.ts';
 import { createPool } from '../accounts/pool.ts';
@@ -15,11 +16,13 @@ import { createLedger } from '../usage/ledger.ts';
 import { createAccountControl } from './account-control.ts';
 import { createAccountKinds } from './account-kinds.ts';
 import { createGateway } from './gateway.ts';
-import { readHealth, writeHealth } from './health-file.ts';
+import { readHealth } from './health-file.ts';
+import { createHealthKeeper } from './health-keeper.ts';
 import { createHttpService, readLocalKey } from './http-service.ts';
 import { createLanes } from './lanes.ts';
 import { createModelDirectory } from './models.ts';
 import { createProbe } from './probe.ts';
+import { servedAccounts } from './served-accounts.ts';
 import { countAccounts, describeService, summariseAccount } from './snapshot.ts';
 import { createStateFiles } from './state-files.ts';
 
@@ -44,18 +47,6 @@ export interface ProxyOptions {
   readonly concurrencyLimit?: number;
 }
 
-/** Stands in where a home never had an account, so that the first command answers something. */
-const implicitDemo: Account = {
-  version: 1,
-  id: 'demo',
-  label: 'Demo',
-  plan: 'demo',
-  kind: 'demo',
-  enabled: true,
-  order: 0,
-  createdAtMs: 0,
-};
-
 /** The composition root: the one list of dialects and account kinds, and who is given what. */
 export function createHostedProxy(options: ProxyOptions): HostedProxy {
   const { secrets, logger, version } = options;
@@ -66,16 +57,13 @@ export function createHostedProxy(options: ProxyOptions): HostedProxy {
 
   const transport = options.transport ?? createTransport({ environment: options.environment ?? {} });
   const state = createStateFiles(options.stateDirectory, logger);
+  const keptHealth = createHealthKeeper(state);
   const store = createAccountStore(secrets, logger);
   const ledger = createLedger({ directory: join(options.stateDirectory, 'usage'), clock, logger });
   const { kinds, oauth } = createAccountKinds({ settings: () => settings, store, clock, transport, userAgent });
 
-  const accounts = (): readonly Account[] => {
-    const stored = store.list();
-    const mayDemo =
-      stored.length === 0 && !store.hadAccount && options.mode === 'headless' && isLoopbackHost(settings.host);
-    return mayDemo ? [implicitDemo] : stored;
-  };
+  const accounts = () =>
+    servedAccounts(store, { mayDemo: options.mode === 'headless' && isLoopbackHost(settings.host) });
 
   let pool = createPoolWith(new Map());
   const models = createModelDirectory({
@@ -136,7 +124,8 @@ export function createHostedProxy(options: ProxyOptions): HostedProxy {
     createListener: (stopping) =>
       createApp({
         policy: () => ({
-          allowedHosts: settings.allowedHosts,
+          // An address, unlike a name, cannot be made to point here by a foreign name server.
+          allowedHosts: isOneAddress(settings.host) ? [settings.host, ...settings.allowedHosts] : settings.allowedHosts,
           corsOrigins: settings.corsOrigins,
           clientKeys: settings.apiKeys === 'off' ? 'off' : clientKeys,
           adminKey: settings.adminKey,
@@ -148,6 +137,7 @@ export function createHostedProxy(options: ProxyOptions): HostedProxy {
         gateway,
         models: models.list,
         signIn: control,
+        now: clock.now,
         health: () => ({ status: 'ok', name: 'qwen-proxy', version, mode: options.mode, pid: process.pid }),
         stopping,
         logger,
@@ -181,7 +171,7 @@ export function createHostedProxy(options: ProxyOptions): HostedProxy {
       modelFor: (account, asked) => models.modelFor(account, asked),
       health,
       onChange: () => {
-        void writeHealth(state, pool.health);
+        keptHealth.save(pool.health);
         changed();
       },
     });
@@ -249,8 +239,11 @@ export function createHostedProxy(options: ProxyOptions): HostedProxy {
     dispose: async () => {
       await opened.catch(() => {});
       await http.stop(0);
+      await keptHealth.settled();
       await ledger.close();
       await transport.close();
     },
   };
 }
+
+const isOneAddress = (host: string) => isIP(host) !== 0 && host !== '0.0.0.0' && host !== '::';

@@ -13,7 +13,7 @@ import { readJsonBody } from './body.ts';
 import { checkAdminKey, checkClientKey, checkOrigin, type GuardPolicy } from './guard.ts';
 import { limits } from './limits.ts';
 import { normalisePath } from './path.ts';
-import { createNodeExchange, sendJson } from './respond.ts';
+import { createNodeExchange, refuse, sendJson } from './respond.ts';
 
 export interface AppOptions {
   readonly policy: () => GuardPolicy;
@@ -25,6 +25,8 @@ export interface AppOptions {
   /** OpenAI's model objects for `GET /v1/models`. */
   readonly models: () => Promise<readonly (JsonObject & { readonly id: string })[]>;
   readonly signIn: Pick<ProxyControl, 'startSignIn' | 'pollSignIn'>;
+  /** Epoch milliseconds. */
+  readonly now: () => number;
   readonly health: () => JsonObject;
   /** Aborts when the server stops: open answers end truthfully. */
   readonly stopping: AbortSignal;
@@ -81,9 +83,7 @@ export function createApp(options: AppOptions): RequestListener {
     if (error.code === 'internal')
       options.logger.error('Unexpected error.', { request: requestId, reason: String(error.cause) });
     const { status, headers, body } = dialect.encodeError(error, requestId);
-    // An upload that is refused half-way must not be read to its end.
-    const close: Record<string, string> = request.complete ? {} : { connection: 'close' };
-    sendJson(response, status, { ...headers, ...close, 'x-request-id': requestId }, body);
+    refuse(request, response, { status, headers: { ...headers, 'x-request-id': requestId }, body });
   };
 
   for (const dialect of options.dialects)
@@ -128,21 +128,31 @@ export function createApp(options: AppOptions): RequestListener {
       checkAdminKey(request.headers, policy());
       const body =
         request.headers['content-length'] === '0' || !hasBody(request) ? {} : await readJsonBody(request, 64 * 1024);
-      const { status, answer } = await handleAuthRoute(path, body, options.signIn);
+      const { status, answer } = await handleAuthRoute(path, body, options);
       sendJson(response, status, { 'cache-control': 'no-store', 'x-request-id': requestId }, answer);
     });
 
-  const known = [
-    '/health',
-    '/v1/models',
-    '/auth/initiate',
-    '/auth/poll',
-    ...options.dialects.flatMap((dialect) => dialect.paths),
-  ];
+  const methods: Readonly<Record<string, string>> = {
+    '/health': 'GET, HEAD',
+    '/v1/models': 'GET, HEAD',
+    '/auth/initiate': 'POST',
+    '/auth/poll': 'POST',
+    ...Object.fromEntries(options.dialects.flatMap(({ paths }) => paths.map((path) => [path, 'POST']))),
+  };
   app.all('/**', (event) =>
     fromNodeHandler((_request, response) => {
       const visit = visitOf(response, {});
-      answerError(visit, errors, unknownUrl(visit.request, known));
+      const path = visit.request.url?.split('?', 1)[0] ?? '';
+      const allowed = methods[path] ?? (path.startsWith('/v1/models/') ? methods['/v1/models'] : undefined);
+      if (allowed === undefined) return answerError(visit, errors, unknownUrl(visit.request, Object.keys(methods)));
+      response.setHeader('allow', allowed);
+      answerError(
+        visit,
+        errors,
+        new GatewayError('method_not_allowed', `${visit.request.method} is not answered at ${path}.`, {
+          fix: `Send ${allowed.split(',', 1)[0]}.`,
+        }),
+      );
     })(event),
   );
 
@@ -153,6 +163,8 @@ export function createApp(options: AppOptions): RequestListener {
     try {
       checkOrigin(request.headers, policy());
       request.url = normalisePath(request.url ?? '/');
+      // The response knows that it has no body to send.
+      if (request.method === 'HEAD') request.method = 'GET';
     } catch (thrown) {
       return answerError({ request, response, requestId }, errors, toGatewayError(thrown));
     }
@@ -185,6 +197,7 @@ function allowCors(request: IncomingMessage, response: ServerResponse, { corsOri
     'access-control-allow-methods': 'GET, POST',
     'access-control-allow-headers': request.headers['access-control-request-headers'] ?? 'authorization, content-type',
     'access-control-max-age': '600',
+    'x-request-id': visitOf(response).requestId,
   });
   response.end();
   return true;
@@ -192,10 +205,6 @@ function allowCors(request: IncomingMessage, response: ServerResponse, { corsOri
 
 function unknownUrl({ method, url = '/', headers }: IncomingMessage, known: readonly string[]): GatewayError {
   const path = url.split('?', 1)[0] ?? url;
-  if (known.includes(path))
-    return new GatewayError('method_not_allowed', `${method} is not answered at ${path}.`, {
-      fix: 'See the README for the method.',
-    });
   return new GatewayError('not_found', `Nothing is served at ${method} ${path}.`, {
     fix: `The base URL for OpenAI clients is http://${headers.host}/v1; served are ${known.join(', ')}.`,
   });

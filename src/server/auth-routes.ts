@@ -9,12 +9,12 @@ import { isJsonObject, type JsonObject, stringField } from '../core/json.ts';
 export async function handleAuthRoute(
   path: '/auth/initiate' | '/auth/poll',
   body: unknown,
-  signIn: Pick<ProxyControl, 'startSignIn' | 'pollSignIn'>,
+  { signIn, now }: { readonly signIn: Pick<ProxyControl, 'startSignIn' | 'pollSignIn'>; readonly now: () => number },
 ): Promise<{ status: number; answer: JsonObject }> {
   if (!isJsonObject(body)) throw new GatewayError('invalid_request', 'The request body must be a JSON object.');
   if (path === '/auth/initiate') {
     const id = stringField(body, 'id');
-    const flow = await signIn.startSignIn(id === undefined ? {} : { id });
+    const flow = await signIn.startSignIn(id === undefined ? {} : { id }).catch(asGatewayError);
     return {
       status: 200,
       answer: {
@@ -22,7 +22,7 @@ export async function handleAuthRoute(
         user_code: flow.userCode,
         verification_uri: flow.verificationUri,
         verification_uri_complete: flow.verificationUriComplete,
-        expires_in: Math.max(0, Math.round((flow.expiresAtMs - Date.now()) / 1000)),
+        expires_in: Math.max(0, Math.round((flow.expiresAtMs - now()) / 1000)),
         interval: Math.ceil(flow.intervalMs / 1000),
       },
     };
@@ -55,4 +55,11 @@ export async function handleAuthRoute(
         },
       };
   }
+}
+
+/** The control surface speaks to people: a mistake of the caller by name, anything else with what caused it. */
+function asGatewayError(error: unknown): never {
+  if (!(error instanceof Error)) throw error;
+  if (error.name === 'InputError') throw new GatewayError('invalid_request', error.message, { param: 'id' });
+  throw error.cause instanceof GatewayError ? error.cause : error;
 }

@@ -23,9 +23,12 @@ export async function readJsonBody(request: IncomingMessage, limitBytes: number)
   }
 }
 
+const mebibyte = 1024 * 1024;
+const formatBytes = (bytes: number) => (bytes % mebibyte === 0 ? `${bytes / mebibyte} MiB` : `${bytes} bytes`);
+
 function readBody(request: IncomingMessage, limitBytes: number): Promise<Buffer> {
   const tooLarge = () =>
-    new GatewayError('body_too_large', `The request body is larger than ${Math.floor(limitBytes / 1024 / 1024)} MiB.`);
+    new GatewayError('body_too_large', `The request body is larger than ${formatBytes(limitBytes)}.`);
   if (Number(request.headers['content-length'] ?? 0) > limitBytes) return Promise.reject(tooLarge());
   return new Promise((resolve, reject) => {
     const parts: Buffer[] = [];

@@ -23,6 +23,9 @@ export function hostName(header: string | undefined): string | undefined {
   return match?.[1]?.toLowerCase();
 }
 
+/** A Host header writes an IPv6 address in brackets; people write it without. */
+const inBrackets = (name: string) => (name.includes(':') && !name.startsWith('[') ? `[${name}]` : name);
+
 /**
  * Refuses requests that did not come from a program of this machine's user: a foreign Host (DNS rebinding reaches
  * loopback under the attacker's name), a foreign Origin, a cross-site fetch. A good key does not help there.
@@ -32,7 +35,7 @@ export function checkOrigin(headers: IncomingHttpHeaders, policy: GuardPolicy): 
   const host = hostName(headers.host);
   if (
     host === undefined ||
-    !(loopbackNames.has(host) || policy.allowedHosts.some((allowed) => allowed.toLowerCase() === host))
+    !(loopbackNames.has(host) || policy.allowedHosts.some((allowed) => inBrackets(allowed.toLowerCase()) === host))
   )
     throw new GatewayError('forbidden', `The Host "${headers.host ?? ''}" is not served here.`, {
       fix: 'Use 127.0.0.1, or add the name to ALLOWED_HOSTS.',

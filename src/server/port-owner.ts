@@ -20,7 +20,9 @@ export async function describePortOwner(host: string, port: number): Promise<str
 
 function fetchHealth(host: string, port: number): Promise<{ body?: unknown; server?: string }> {
   return new Promise((resolve) => {
-    const probe = request({ host, port, path: '/health', timeout: 1_000, agent: false }, (response) => {
+    // Bound to every address, the owner answers on this one.
+    const address = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host.replace(/^\[|\]$/g, '');
+    const probe = request({ host: address, port, path: '/health', timeout: 1_000, agent: false }, (response) => {
       let text = '';
       response.setEncoding('utf8');
       response.on('data', (part: string) => {

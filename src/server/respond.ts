@@ -32,6 +32,19 @@ export function createNodeExchange({ request, response, requestId, stopping }: N
   });
   const userAgent = request.headers['user-agent'];
 
+  const openStream = () => {
+    if (response.headersSent || response.destroyed) return;
+    response.socket?.setNoDelay(true);
+    response.writeHead(200, {
+      'content-type': 'text/event-stream; charset=utf-8',
+      'cache-control': 'no-cache, no-transform',
+      // nginx would hold the stream back otherwise.
+      'x-accel-buffering': 'no',
+      'x-request-id': requestId,
+    });
+    response.flushHeaders();
+  };
+
   return {
     requestId,
     signal: AbortSignal.any([gone.signal, stopping]),
@@ -40,17 +53,10 @@ export function createNodeExchange({ request, response, requestId, stopping }: N
     get isOpen() {
       return response.headersSent;
     },
-    openStream() {
-      if (response.headersSent || response.destroyed) return;
-      response.socket?.setNoDelay(true);
-      response.writeHead(200, {
-        'content-type': 'text/event-stream; charset=utf-8',
-        'cache-control': 'no-cache, no-transform',
-        // nginx would hold the stream back otherwise.
-        'x-accel-buffering': 'no',
-        'x-request-id': requestId,
-      });
-      response.flushHeaders();
+    openStream,
+    ping(text) {
+      openStream();
+      if (!response.destroyed && !response.writableEnded && !response.writableNeedDrain) response.write(text);
     },
     write: (bytes) => write(response, bytes),
     async endStream(lastBytes) {
@@ -95,4 +101,48 @@ export function sendJson(
     ...headers,
   });
   response.end(bytes);
+}
+
+/** An upload is read on for so long, and so much of it, after it has been refused. */
+const lingerMs = 2_000;
+const lingerBytes = 16 * 1024 * 1024;
+/** What is left of a request of at most this length is read to its end, and the connection kept. */
+const smallBodyBytes = 1024 * 1024;
+
+/**
+ * Answers a request that may still be arriving. Closing a connection on which bytes wait to be read resets it, and the
+ * reset takes the answer with it: what is left of a large upload is dropped for a moment before the connection ends.
+ */
+export function refuse(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { status, headers, body }: { status: number; headers: Readonly<Record<string, string>>; body: JsonObject },
+): void {
+  const length = Number(request.headers['content-length'] ?? 0);
+  const isSmall = request.headers['transfer-encoding'] === undefined && length <= smallBodyBytes;
+  if (request.complete || isSmall || response.headersSent || response.destroyed) {
+    sendJson(response, status, headers, body);
+    return;
+  }
+  const bytes = Buffer.from(JSON.stringify(body));
+  response.writeHead(status, {
+    'content-type': 'application/json; charset=utf-8',
+    'content-length': bytes.length,
+    ...headers,
+    connection: 'close',
+  });
+  response.write(bytes);
+  let dropped = 0;
+  const onData = (part: Buffer) => {
+    dropped += part.length;
+    if (dropped > lingerBytes) finish();
+  };
+  const finish = () => {
+    clearTimeout(timer);
+    request.off('data', onData).off('end', finish).off('close', finish).off('error', finish);
+    response.end();
+  };
+  const timer = setTimeout(finish, lingerMs);
+  timer.unref();
+  request.on('data', onData).on('end', finish).on('close', finish).on('error', finish);
 }

@@ -16,7 +16,8 @@ import { classifyStreamError } from './errors.ts';
 export interface ChatEventMeaning {
   /** Content, reasoning, a tool delta or a finish reason: from here on the answer belongs to the client. */
   readonly commits: boolean;
-  readonly finishReason?: string;
+  /** Index of every choice that this event ends. */
+  readonly finishedChoices: readonly unknown[];
   readonly usage?: Usage;
   /** Nothing but usage: left out for clients that did not ask for it. */
   readonly usageOnly: boolean;
@@ -25,12 +26,12 @@ export interface ChatEventMeaning {
   readonly error?: GatewayError;
 }
 
-const nothing: ChatEventMeaning = { commits: false, usageOnly: false, done: false };
+const nothing: ChatEventMeaning = { commits: false, finishedChoices: [], usageOnly: false, done: false };
 
 /** Reads one event in full. Unknown fields and shapes mean nothing; broken JSON is an error. */
 export function readChatEvent(bytes: Buffer): ChatEventMeaning {
   const { event, data, comments } = parseSseEvent(bytes);
-  if (data === '[DONE]') return { ...nothing, done: true };
+  if (data.trim() === '[DONE]') return { ...nothing, done: true };
   if (data === '' && event !== 'error') return nothing;
   const body = parseJson(data);
   if (event === 'error')
@@ -50,10 +51,8 @@ export function readChatEvent(bytes: Buffer): ChatEventMeaning {
 
 function readChunk(chunk: JsonObject): ChatEventMeaning {
   const choices = objectItems(chunk, 'choices');
-  const finishReason = choices
-    .map((choice) => stringField(choice, 'finish_reason'))
-    .find((reason) => reason !== undefined);
-  if (finishReason === 'error_finish') {
+  const finished = choices.filter((choice) => stringField(choice, 'finish_reason') !== undefined);
+  if (finished.some((choice) => choice.finish_reason === 'error_finish')) {
     const text = choices
       .map((choice) => objectField(choice, 'delta')?.content)
       .find((content) => typeof content === 'string');
@@ -61,8 +60,8 @@ function readChunk(chunk: JsonObject): ChatEventMeaning {
   }
   const usage = objectField(chunk, 'usage');
   return {
-    commits: finishReason !== undefined || choices.some((choice) => carriesOutput(objectField(choice, 'delta'))),
-    ...(finishReason !== undefined && { finishReason }),
+    commits: finished.length > 0 || choices.some((choice) => carriesOutput(objectField(choice, 'delta'))),
+    finishedChoices: finished.map((choice) => choice.index ?? 0),
     ...(usage && { usage: readUsage(usage) }),
     usageOnly: usage !== undefined && choices.length === 0,
     done: false,
@@ -90,6 +89,7 @@ function errorOf(error: JsonObject, status: number | undefined): GatewayError {
     message: stringField(error, 'message'),
     code: stringField(error, 'code') ?? numberField(error, 'code')?.toString(),
     type: stringField(error, 'type'),
+    requestId: stringField(error, 'request_id'),
     status,
   });
 }
@@ -102,35 +102,42 @@ function hiddenStatus(comments: readonly string[]): number | undefined {
 
 /**
  * Tells from the bytes alone that an event is a plain chunk: no finish reason, no usage, no error. Inside a JSON string
- * a quote is escaped, so a bare `"finish_reason"` can only be a key. Saves parsing all but a few events of a stream.
+ * a quote is escaped, so a bare `"finish_reason":` can only be a key. Saves parsing all but a few events of a stream;
+ * in doubt it says no.
  */
 export function isPlainChunk(bytes: Buffer): boolean {
   if (bytes.toString('latin1', 0, 5) !== 'data:') return false;
-  const start = bytes[5] === space ? 6 : 5;
-  if (bytes[start] !== openBrace) return false;
+  if (bytes[bytes[5] === space ? 6 : 5] !== openBrace) return false;
   const lineEnd = bytes.indexOf(lineFeed);
   if (lineEnd < bytes.length - 3) return false;
+  if (bytes[bytes[lineEnd - 1] === carriageReturn ? lineEnd - 2 : lineEnd - 1] !== closeBrace) return false;
   return (
-    valueAfter(bytes, finishReasonKey) !== quote &&
-    valueAfter(bytes, usageKey) !== openBrace &&
-    bytes.indexOf(errorKey) === -1
+    !hasValue(bytes, finishReasonKey, quote) &&
+    !hasValue(bytes, usageKey, openBrace) &&
+    // An error stands under `error`, or is flat: `{"code":…,"message":…}`.
+    bytes.indexOf(errorKey) === -1 &&
+    bytes.indexOf(messageKey) === -1
   );
 }
 
 const space = 0x20;
 const quote = 0x22;
 const openBrace = 0x7b;
+const closeBrace = 0x7d;
 const colon = 0x3a;
 const lineFeed = 0x0a;
+const carriageReturn = 0x0d;
 const finishReasonKey = Buffer.from('"finish_reason"');
 const usageKey = Buffer.from('"usage"');
 const errorKey = Buffer.from('"error"');
+const messageKey = Buffer.from('"message"');
 
-/** First byte of the value behind a key; `undefined` where the key does not occur. */
-function valueAfter(bytes: Buffer, key: Buffer): number | undefined {
-  const found = bytes.indexOf(key);
-  if (found === -1) return undefined;
-  let index = found + key.length;
-  while (bytes[index] === space || bytes[index] === colon) index++;
-  return bytes[index];
+/** Whether a value behind any occurrence of the key begins with `first`; a chunk may hold several choices. */
+function hasValue(bytes: Buffer, key: Buffer, first: number): boolean {
+  for (let found = bytes.indexOf(key); found !== -1; found = bytes.indexOf(key, found + key.length)) {
+    let index = found + key.length;
+    while (bytes[index] === space || bytes[index] === colon) index++;
+    if (bytes[index] === first) return true;
+  }
+  return false;
 }

@@ -1,24 +1,21 @@
-import type { Clock } from '../core/contracts.ts';
 import { GatewayError } from '../core/errors.ts';
-import { isJsonObject, type JsonObject, objectItems, parseJson } from '../core/json.ts';
-import { type ByteStream, headerValue, readText, type UpstreamResponse } from '../core/upstream.ts';
+import { headerValue, type UpstreamResponse } from '../core/upstream.ts';
 import type { Usage } from '../core/usage.ts';
-import { createWatchdog } from '../core/watchdog.ts';
 import { SseSplitter } from '../wire/sse.ts';
+import { type BodyReadOptions, type BodyReads, readBody, readTextOf } from './body-reads.ts';
 import { type ChatEventMeaning, isPlainChunk, readChatEvent } from './chat-events.ts';
-import { classifyHttpError, classifyStreamError } from './errors.ts';
-import { classifyTransportError } from './transport-errors.ts';
+import { completionAsEvents } from './completion-stream.ts';
+import { classifyHttpError } from './errors.ts';
 
-/** A single event longer than this is a fault of the upstream, not an answer. */
+/** A single event longer than this, or that much without output, is a fault of the upstream, not an answer. */
 const maximumEventBytes = 32 * 1024 * 1024;
-/** How much of an error answer is read to classify it. */
+/** How much of an error answer is read to classify it, and how long its bytes are waited for. */
 const errorBodyBytes = 64 * 1024;
+const errorBodyIdleMs = 10_000;
 
-export interface ChatStreamOptions {
-  readonly signal: AbortSignal;
-  readonly clock: Clock;
-  /** Without a byte for this long the upstream counts as stalled. There is no limit on the whole answer. */
-  readonly idleMs: number;
+export interface ChatStreamOptions extends BodyReadOptions {
+  /** How many choices were asked for (`n`): the answer is whole when so many have finished. */
+  readonly choices?: number;
 }
 
 /** An upstream answer past its commit point: the first real output has been seen. */
@@ -29,7 +26,6 @@ export interface ChatStream {
    */
   batches(options: { readonly includeUsage: boolean }): AsyncGenerator<readonly Buffer[], void>;
   readonly usage: Usage | undefined;
-  readonly finishReason: string | undefined;
 }
 
 /**
@@ -38,93 +34,131 @@ export interface ChatStream {
  * @throws GatewayError for every answer that is not one; nothing has reached the client then.
  */
 export async function openChatStream(response: UpstreamResponse, options: ChatStreamOptions): Promise<ChatStream> {
-  if (response.status !== 200) throw await httpError(response, options.clock);
+  if (response.status !== 200) throw await httpError(response, options);
   const contentType = headerValue(response.headers, 'content-type') ?? '';
-  const reads = watched(contentType.includes('json') ? await completionAsStream(response) : response.body, options);
-  const state: { usage: Usage | undefined; finishReason: string | undefined; done: boolean } = {
-    usage: undefined,
-    finishReason: undefined,
-    done: false,
-  };
+  const body = readBody(response.body, options);
+  const reads = contentType.includes('json') ? await completionReads(body) : body;
   const splitter = new SseSplitter();
+  const finished = new Set<unknown>();
+  let usage: Usage | undefined;
+  let isDone = false;
+  const isWhole = () => finished.size >= (options.choices ?? 1);
 
   const note = (meaning: ChatEventMeaning) => {
     if (meaning.error) throw meaning.error;
-    state.finishReason ??= meaning.finishReason;
-    state.usage = meaning.usage ?? state.usage;
-    state.done ||= meaning.done;
+    for (const index of meaning.finishedChoices) finished.add(index);
+    usage = meaning.usage ?? usage;
+    isDone ||= meaning.done;
+  };
+  const checkSize = (heldBytes: number) => {
+    if (heldBytes + splitter.pendingBytes > maximumEventBytes)
+      throw new GatewayError('upstream_protocol', 'Qwen sent an event of more than 32 MiB.');
+  };
+  /** The events of the next read; at the end what was left without its blank line, then `undefined`. */
+  const nextEvents = async (): Promise<Buffer[] | undefined> => {
+    const read = await reads.next();
+    if (read !== undefined) return splitter.push(read);
+    const rest = splitter.rest();
+    return rest === undefined ? undefined : [Buffer.concat([rest, eventEnd])];
   };
 
-  const held: Buffer[] = [];
-  let rest: Buffer[] = [];
+  const held: { readonly event: Buffer; readonly usageOnly: boolean }[] = [];
+  let heldBytes = 0;
+  let rest: readonly Buffer[] = [];
   let isCommitted = false;
   try {
     while (!isCommitted) {
-      const read = await reads.next();
-      const events = read.done ? [splitter.rest() ?? []].flat() : splitter.push(read.value);
+      const events = await nextEvents();
+      if (events === undefined || isDone) throw notAnAnswer(contentType, isDone);
       for (const [index, event] of events.entries()) {
         const meaning = readChatEvent(event);
         note(meaning);
-        held.push(event);
+        if (isDone) throw notAnAnswer(contentType, true);
+        held.push({ event, usageOnly: meaning.usageOnly });
+        heldBytes += event.length;
         if (!meaning.commits) continue;
         isCommitted = true;
         rest = events.slice(index + 1);
         break;
       }
-      if (read.done && !isCommitted) throw notAStream(contentType, state.done);
+      if (!isCommitted) checkSize(heldBytes);
     }
   } catch (error) {
-    await reads.return();
+    reads.abandon();
     throw error;
   }
 
   return {
     get usage() {
-      return state.usage;
-    },
-    get finishReason() {
-      return state.finishReason;
+      return usage;
     },
     async *batches({ includeUsage }) {
       const wanted = (event: Buffer): boolean => {
+        if (isDone) return false;
         if (isPlainChunk(event)) return true;
         const meaning = readChatEvent(event);
         note(meaning);
         return !meaning.done && (includeUsage || !meaning.usageOnly);
       };
       try {
-        yield held;
-        if (rest.length > 0) yield rest.filter(wanted);
-        while (!state.done) {
-          const read = await reads.next();
-          if (read.done) {
-            const last = splitter.rest();
-            if (last !== undefined && wanted(last)) yield [Buffer.concat([last, eventEnd])];
-            break;
-          }
-          const events = splitter.push(read.value);
-          if (splitter.pendingBytes > maximumEventBytes)
-            throw new GatewayError('upstream_protocol', 'Qwen sent an event of more than 32 MiB.');
-          const passed = events.filter(wanted);
-          if (passed.length > 0) yield passed;
+        yield held.filter(({ usageOnly }) => includeUsage || !usageOnly).map(({ event }) => event);
+        const passedRest = passedOf(rest, wanted);
+        if (passedRest.events.length > 0) yield passedRest.events;
+        if ('error' in passedRest) throw passedRest.error;
+        while (!isDone) {
+          const events = await nextEvents();
+          if (events === undefined) break;
+          const passed = passedOf(events, wanted);
+          if (passed.events.length > 0) yield passed.events;
+          if ('error' in passed) throw passed.error;
+          checkSize(0);
         }
       } catch (error) {
         // The answer was complete but for its trailer: a socket that dies now takes nothing from the client.
-        if (state.finishReason === undefined || !(error instanceof GatewayError) || error.scope !== 'provider')
-          throw error;
+        if (!isWhole() || !(error instanceof GatewayError) || error.scope !== 'provider') throw error;
       } finally {
-        await reads.return();
+        if (isDone) reads.linger();
+        else reads.abandon();
       }
-      if (state.finishReason === undefined)
-        throw new GatewayError('upstream_protocol', 'Qwen ended the stream in the middle of the answer.');
+      if (!isWhole()) throw new GatewayError('upstream_protocol', 'Qwen ended the stream in the middle of the answer.');
     },
   };
 }
 
 const eventEnd = Buffer.from('\n\n');
 
-async function httpError(response: UpstreamResponse, clock: Clock): Promise<GatewayError> {
-  const body = await readText(response.body, errorBodyBytes).catch(() => '');
+/** What goes to the client of one read: everything before the event that is an error, which came too. */
+function passedOf(
+  events: readonly Buffer[],
+  wanted: (event: Buffer) => boolean,
+): { readonly events: readonly Buffer[]; readonly error?: unknown } {
+  const passed: Buffer[] = [];
+  try {
+    for (const event of events) if (wanted(event)) passed.push(event);
+  } catch (error) {
+    return { events: passed, error };
+  }
+  return { events: passed };
+}
+
+async function completionReads(body: BodyReads): Promise<BodyReads> {
+  const { text, failure } = await readTextOf(body, maximumEventBytes);
+  if (failure !== undefined) throw failure;
+  let bytes: Buffer | undefined = completionAsEvents(text);
+  return {
+    async next() {
+      const read = bytes;
+      bytes = undefined;
+      return read;
+    },
+    abandon() {},
+    linger() {},
+  };
+}
+
+async function httpError(response: UpstreamResponse, options: BodyReadOptions): Promise<GatewayError> {
+  const idleMs = Math.min(options.idleMs, errorBodyIdleMs);
+  const { text } = await readTextOf(readBody(response.body, { ...options, idleMs }), errorBodyBytes);
   return classifyHttpError({
     status: response.status,
     headers: {
@@ -132,79 +166,16 @@ async function httpError(response: UpstreamResponse, clock: Clock): Promise<Gate
       retryAfterMs: headerValue(response.headers, 'retry-after-ms'),
       contentType: headerValue(response.headers, 'content-type'),
     },
-    body,
-    now: clock.now(),
+    body: text,
+    now: options.clock.now(),
   });
 }
 
-function notAStream(contentType: string, sawDone: boolean): GatewayError {
+function notAnAnswer(contentType: string, sawDone: boolean): GatewayError {
   const what = sawDone
     ? 'an empty answer'
     : contentType.includes('html')
       ? 'a web page instead of an answer'
       : 'no answer';
   return new GatewayError('upstream_protocol', `Qwen sent ${what}.`);
-}
-
-/** Reads with the idle watchdog on; every failure comes out as a GatewayError, or as the signal's reason. */
-async function* watched(body: ByteStream, { signal, clock, idleMs }: ChatStreamOptions): AsyncGenerator<Buffer, void> {
-  let isStalled = false;
-  const abandon = () => void body.destroy();
-  const watchdog = createWatchdog(clock, idleMs, () => {
-    isStalled = true;
-    abandon();
-  });
-  signal.addEventListener('abort', abandon, { once: true });
-  try {
-    for await (const read of body) {
-      watchdog.touch();
-      yield Buffer.isBuffer(read) ? read : Buffer.from(read);
-    }
-    if (signal.aborted) throw signal.reason;
-  } catch (error) {
-    if (signal.aborted) throw signal.reason;
-    if (isStalled)
-      throw new GatewayError('upstream_timeout', `Qwen sent nothing for ${Math.round(idleMs / 1000)} seconds.`, {
-        cause: error,
-      });
-    throw classifyTransportError(error);
-  } finally {
-    signal.removeEventListener('abort', abandon);
-    watchdog.stop();
-    abandon();
-  }
-}
-
-/** An upstream that ignores `stream: true` (some behind custom base URLs) answers one JSON document: made into the stream it stands for. */
-async function completionAsStream(response: UpstreamResponse): Promise<ByteStream> {
-  const text = await readText(response.body, maximumEventBytes);
-  const completion = parseJson(text);
-  if (!isJsonObject(completion)) throw new GatewayError('upstream_protocol', 'Qwen sent a JSON answer that is broken.');
-  const choices = objectItems(completion, 'choices');
-  if (choices.length === 0) throw classifyStreamError(errorFields(completion, text));
-  const { usage, ...head } = completion;
-  const chunk = (fields: JsonObject) =>
-    `data: ${JSON.stringify({ ...head, object: 'chat.completion.chunk', ...fields })}\n\n`;
-  const answer = chunk({
-    choices: choices.map(({ message, ...choice }) => ({ ...choice, delta: message ?? {} })),
-    usage: null,
-  });
-  const bytes = Buffer.from(`${answer + (usage === undefined ? '' : chunk({ choices: [], usage }))}data: [DONE]\n\n`);
-  return {
-    async *[Symbol.asyncIterator]() {
-      yield bytes;
-    },
-    destroy() {},
-  };
-}
-
-function errorFields(body: JsonObject, text: string): { message: string; code?: string; type?: string } {
-  const error = isJsonObject(body.error) ? body.error : body;
-  const field = (name: string) => (typeof error[name] === 'string' ? error[name] : undefined);
-  const [message, code, type] = [field('message'), field('code'), field('type')];
-  return {
-    message: message ?? text.slice(0, 500),
-    ...(code !== undefined && { code }),
-    ...(type !== undefined && { type }),
-  };
 }

@@ -1,14 +1,18 @@
 import { isJsonObject, type JsonObject, numberField } from '../core/json.ts';
 import { modelInfo } from './models.ts';
+import { editPortalMessages } from './portal.ts';
 
 /** Fields of other vendors' clients that DashScope refuses or misreads. */
 const refusedFields = new Set(['store', 'background', 'reasoning', 'service_tier', 'prediction', 'web_search_options']);
+
+/** The sign-in portal wants more of a body than the other hosts do. */
+export type ChatSurface = 'general' | 'portal';
 
 /**
  * A client's Chat Completions body as Qwen takes it: the model it is for, always a stream with usage, and the few edits
  * without which Qwen refuses it. Everything else stays as the client wrote it.
  */
-export function editChatRequest(body: JsonObject, model: string): JsonObject {
+export function editChatRequest(body: JsonObject, model: string, surface: ChatSurface = 'general'): JsonObject {
   const edited: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(body))
     if (!refusedFields.has(name) && value !== null) edited[name] = value;
@@ -19,7 +23,10 @@ export function editChatRequest(body: JsonObject, model: string): JsonObject {
     ...(isJsonObject(body.stream_options) ? body.stream_options : {}),
     include_usage: true,
   };
-  if (Array.isArray(body.messages)) edited.messages = body.messages.map(editMessage);
+  if (Array.isArray(body.messages)) {
+    const messages = body.messages.map(editMessage);
+    edited.messages = surface === 'portal' ? editPortalMessages(messages) : messages;
+  }
   // Above the model's maximum Qwen answers 400 "Range of max_tokens should be [1, N]".
   const maximum = info.maxOutput;
   for (const name of ['max_tokens', 'max_completion_tokens']) {

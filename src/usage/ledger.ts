@@ -1,4 +1,4 @@
-import { type FileHandle, mkdir, open, readFile } from 'node:fs/promises';
+import { chmod, type FileHandle, mkdir, open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock, Logger } from '../core/contracts.ts';
 import { type LedgerEntry, parseLedgerLine } from './ledger-entry.ts';
@@ -33,9 +33,9 @@ export interface LedgerOptions {
   readonly logger: Logger;
 }
 
-interface QueuedLine {
+interface QueuedEntry {
   readonly day: string;
-  readonly line: string;
+  readonly entry: LedgerEntry;
 }
 
 const noCount: DayCount = { requests: 0, inputTokens: 0, outputTokens: 0 };
@@ -51,7 +51,7 @@ export function createLedger({ directory, clock, logger }: LedgerOptions): Ledge
   let counts = new Map<string, DayCount>();
   let file: { readonly day: string; readonly handle: FileHandle } | undefined;
   let lastWrite: Promise<void> = Promise.resolve();
-  let gathering: { readonly items: QueuedLine[]; readonly written: Promise<void> } | undefined;
+  let gathering: { readonly items: QueuedEntry[]; readonly written: Promise<void> } | undefined;
   let hasFailed = false;
 
   const count = (entry: LedgerEntry) => {
@@ -73,6 +73,7 @@ export function createLedger({ directory, clock, logger }: LedgerOptions): Ledge
     await file?.handle.close();
     file = undefined;
     await mkdir(directory, { recursive: true, mode: 0o700 });
+    await chmod(directory, 0o700);
     const handle = await open(join(directory, `${wanted}.jsonl`), 'a+', 0o600);
     file = { day: wanted, handle };
     // A crash in the middle of a line must not swallow the next one.
@@ -84,14 +85,14 @@ export function createLedger({ directory, clock, logger }: LedgerOptions): Ledge
     return handle;
   };
 
-  const write = async (items: readonly QueuedLine[]): Promise<void> => {
+  const write = async (items: readonly QueuedEntry[]): Promise<void> => {
     try {
       for (const wanted of new Set(items.map((item) => item.day))) {
         const handle = await fileOf(wanted);
         await handle.appendFile(
           items
             .filter((item) => item.day === wanted)
-            .map((item) => item.line)
+            .map((item) => `${JSON.stringify(item.entry)}\n`)
             .join(''),
         );
       }
@@ -102,14 +103,16 @@ export function createLedger({ directory, clock, logger }: LedgerOptions): Ledge
           reason: String(error),
         });
       hasFailed = true;
+      const broken = file;
       file = undefined;
+      await broken?.handle.close().catch(() => {});
     }
   };
 
   /** Group commit: one write is in flight; whatever arrives meanwhile goes out together with the next. */
-  const enqueue = (item: QueuedLine): Promise<void> => {
+  const enqueue = (item: QueuedEntry): Promise<void> => {
     if (gathering === undefined) {
-      const items: QueuedLine[] = [];
+      const items: QueuedEntry[] = [];
       const written = lastWrite.then(() => {
         gathering = undefined;
         return write(items);
@@ -121,24 +124,33 @@ export function createLedger({ directory, clock, logger }: LedgerOptions): Ledge
     return gathering.written;
   };
 
+  const readBack = async (): Promise<void> => {
+    const today = utcDay(clock.now());
+    const text = await readFile(join(directory, `${today}.jsonl`), 'utf8').catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOENT')
+        logger.warn('The usage ledger cannot be read; counts start at zero.', { reason: String(error) });
+      return '';
+    });
+    day = today;
+    counts = new Map();
+    for (const line of text.split('\n')) {
+      const entry = line === '' ? undefined : parseLedgerLine(line);
+      if (entry) count(entry);
+    }
+    for (const { entry } of gathering?.items ?? []) count(entry);
+  };
+
   return {
     append(entry) {
       count(entry);
-      return enqueue({ day: utcDay(entry.at), line: `${JSON.stringify(entry)}\n` });
+      return enqueue({ day: utcDay(entry.at), entry });
     },
     today: (account) => (utcDay(clock.now()) === day ? (counts.get(account) ?? noCount) : noCount),
-    async reload() {
-      day = utcDay(clock.now());
-      counts = new Map();
-      const text = await readFile(join(directory, `${day}.jsonl`), 'utf8').catch((error: NodeJS.ErrnoException) => {
-        if (error.code !== 'ENOENT')
-          logger.warn('The usage ledger cannot be read; counts start at zero.', { reason: String(error) });
-        return '';
-      });
-      for (const line of text.split('\n')) {
-        const entry = line === '' ? undefined : parseLedgerLine(line);
-        if (entry) count(entry);
-      }
+    reload() {
+      // In turn with the writes: a line is either in the file by then, or still waiting and counted from here.
+      const reloaded = lastWrite.then(readBack);
+      lastWrite = reloaded;
+      return reloaded;
     },
     async close() {
       await lastWrite;

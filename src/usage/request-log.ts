@@ -25,14 +25,18 @@ export function createRequestLog({ directory, isOn, fileLimit, writeFile, logger
   let pruning: Promise<void> | undefined;
   const prune = async () => {
     const files = (await readdir(directory)).filter((name) => filePattern.test(name)).sort();
-    for (const name of files.slice(0, Math.max(0, files.length - fileLimit()))) await rm(join(directory, name), { force: true });
+    for (const name of files.slice(0, Math.max(0, files.length - fileLimit())))
+      await rm(join(directory, name), { force: true });
   };
   return {
     async write(entry, body) {
       if (!isOn()) return;
       const stamp = new Date(entry.at).toISOString().replace(/[-:.]/g, '');
       try {
-        await writeFile(join(directory, `${stamp}-${entry.id}.json`), `${JSON.stringify({ ...entry, request: describeBody(body) }, null, 2)}\n`);
+        await writeFile(
+          join(directory, `${stamp}-${entry.id}.json`),
+          `${JSON.stringify({ ...entry, request: describeBody(body) }, null, 2)}\n`,
+        );
         pruning ??= prune().finally(() => {
           pruning = undefined;
         });
@@ -59,7 +63,10 @@ export function describeBody(body: JsonObject): JsonObject {
 
 function describeMessage(message: JsonObject): JsonObject {
   const { role, ...rest } = message;
-  return { role: typeof role === 'string' ? role.slice(0, 20) : describeValue(role), ...Object.fromEntries(Object.entries(rest).map(([name, value]) => [name, describeValue(value)])) };
+  return {
+    role: typeof role === 'string' ? role.slice(0, 20) : describeValue(role),
+    ...Object.fromEntries(Object.entries(rest).map(([name, value]) => [name, describeValue(value)])),
+  };
 }
 
 function toolName(tool: JsonObject): string {

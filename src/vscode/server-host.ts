@@ -56,6 +56,8 @@ export function createServerHost(options: ServerHostOptions): ServerHost {
   let live: ServerConnection | undefined;
   /** It died and nobody has asked it to serve again yet. */
   let isDown = false;
+  /** Counts what the user asked for: a restart that is overtaken by a stop must not serve again. */
+  let wishes = 0;
   /** How it was last asked to serve; absent = it was not, or was stopped. */
   let wanted: { readonly port?: number } | undefined;
   let failures = 0;
@@ -167,8 +169,8 @@ export function createServerHost(options: ServerHostOptions): ServerHost {
     try {
       const { proxy } = await connected();
       const snapshot = publish(await proxy.start(startOptions));
-      // The port that was found free is the one clients know from now on.
-      if (startOptions.port === 0 && snapshot.state === 'serving') wanted = { port: snapshot.port };
+      // The port it got is the one clients know from now on, also where any free one was asked for.
+      if (snapshot.state === 'serving') wanted = { port: snapshot.port };
       return snapshot;
     } catch (error) {
       if (live === undefined && connection === undefined && last.problem?.code === 'crashed') return last;
@@ -177,6 +179,7 @@ export function createServerHost(options: ServerHostOptions): ServerHost {
   }
 
   async function stop(): Promise<ProxySnapshot> {
+    wishes += 1;
     wanted = undefined;
     isDown = false;
     return publish(await (await connected()).proxy.stop());
@@ -216,10 +219,14 @@ export function createServerHost(options: ServerHostOptions): ServerHost {
     stop,
     async restart() {
       const again = wanted ?? {};
+      wishes += 1;
+      const wish = wishes;
       publishStarting();
       await close(restartGraceMs);
       failures = 0;
-      return start(again);
+      if (wish === wishes) return start(again);
+      await open();
+      return last;
     },
     async updateSettings(next: ProxySettings) {
       // A port taken by a click lasts until the user sets another one.

@@ -3,6 +3,7 @@ import { systemClock } from '../core/clock.ts';
 import type { SignInPoll, SignInStart } from '../core/control.ts';
 import type { LoginAction } from '../webview/login-messages.ts';
 import { type App, offer, showLogAction } from './app.ts';
+import type { CommandId } from './command-ids.ts';
 import { createLoginPanel, type LoginPanel } from './login-panel.ts';
 import { type SignInProgress, signInStatus, signInUrl, toLoginView } from './sign-in-view.ts';
 import { removeAccount, showVerdict } from './verdict.ts';
@@ -39,7 +40,11 @@ export function createSignIn(app: App): { readonly signIn: SignIn; dispose(): vo
     if (end.status === 'complete') {
       const { account, verdict } = end;
       const remove = { label: vscode.l10n.t('Remove Account'), run: () => removeAccount(app, account) };
-      await showVerdict(app, { account, verdict, ways: [remove] });
+      const addKey = {
+        label: vscode.l10n.t('Add an API Key'),
+        run: () => vscode.commands.executeCommand('qwenProxy.addAccount' satisfies CommandId),
+      };
+      await showVerdict(app, { account, verdict, ways: [addKey, remove] });
     } else if (end.status !== 'cancelled') {
       await offer(vscode.window.showErrorMessage, signInStatus(outcome, vscode.l10n), [again, showLogAction(app)]);
     }

@@ -90,7 +90,8 @@ function tooltip(snapshot: ProxySnapshot, l10n: Translator, locale: string): str
       `$(${accountIcon(account)}) **${escapeMarkdown(account.label)}** · ${facts.map(escapeMarkdown).join(' · ')}`,
     );
   }
-  if (snapshot.accounts.length > 1) lines.push(describeRequests(snapshot.requestsToday, l10n));
+  if (snapshot.accounts.length > 1)
+    lines.push(l10n.t('All accounts: {0}', describeRequests(snapshot.requestsToday, l10n)));
   lines.push(links(snapshot, l10n).join(' · '));
   return lines.join('\n\n');
 }

@@ -8,6 +8,16 @@ import type { AccountKind, Credential } from './kind.ts';
 
 type OAuthAccount = AccountOf<'oauth-device'>;
 
+/** What a wish for a newer token brought: one that was refreshed for it, or one that somebody had stored already. */
+interface Renewal {
+  readonly account: OAuthAccount;
+  readonly isRefreshed: boolean;
+}
+
+const refreshTimeoutMs = 30_000;
+/** A 401 this soon after a refresh is no token that died of old age or of a sign-out elsewhere. */
+const justRenewedMs = 10 * 60_000;
+
 export interface OAuthDeviceKindOptions {
   readonly client: OAuthClient;
   readonly store: AccountStore;
@@ -30,9 +40,9 @@ export interface OAuthDeviceKindOptions {
  */
 export function createOAuthDeviceKind(options: OAuthDeviceKindOptions): AccountKind<'oauth-device'> {
   const { client, store, clock } = options;
-  const refreshing = new Map<string, Promise<OAuthAccount>>();
-  /** Access tokens that a refresh after a 401 brought: a 401 for one of them ends the matter. */
-  const renewedAfterRefusal = new Map<string, string>();
+  const refreshing = new Map<string, Promise<Renewal>>();
+  /** Access tokens that a refresh after a 401 brought: a 401 for one of them soon after ends the matter. */
+  const renewedAfterRefusal = new Map<string, { readonly accessToken: string; readonly atMs: number }>();
 
   const credentialOf = (account: OAuthAccount): Credential => ({
     authorization: `Bearer ${account.secret.accessToken}`,
@@ -42,78 +52,106 @@ export function createOAuthDeviceKind(options: OAuthDeviceKindOptions): AccountK
 
   const stored = async (account: OAuthAccount): Promise<OAuthAccount> => {
     const current = await store.reread(account.id);
-    if (current?.kind !== 'oauth-device')
-      throw new GatewayError('no_account', `The account ${account.label} was removed.`);
+    if (current?.kind !== 'oauth-device') throw removed(account);
     return current;
   };
 
   /** Renews `account` unless its stored token already differs from `spent`. */
-  const renew = (account: OAuthAccount, spent: string): Promise<OAuthAccount> => {
-    const running = refreshing.get(account.id);
-    if (running !== undefined) return running;
-    const renewal = renewOnce(account, spent).finally(() => refreshing.delete(account.id));
-    refreshing.set(account.id, renewal);
-    return renewal;
+  const renew = (account: OAuthAccount, spent: string, signal: AbortSignal): Promise<Renewal> => {
+    if (signal.aborted) return Promise.reject(signal.reason);
+    let renewal = refreshing.get(account.id);
+    if (renewal === undefined) {
+      renewal = renewOnce(account, spent).finally(() => refreshing.delete(account.id));
+      // Every request that waits may have left by the time it fails.
+      renewal.catch(() => {});
+      refreshing.set(account.id, renewal);
+    }
+    return unlessAborted(renewal, signal);
   };
 
-  const renewOnce = async (account: OAuthAccount, spent: string): Promise<OAuthAccount> => {
+  const renewOnce = async (account: OAuthAccount, spent: string): Promise<Renewal> => {
     const current = await stored(account);
-    if (current.secret.accessToken !== spent) return current;
-    // The refresh belongs to every request that waits for it: none of them may abort it for the others.
-    const signal = AbortSignal.timeout(30_000);
+    if (current.secret.accessToken !== spent) return { account: current, isRefreshed: false };
     let tokens: IssuedTokens;
     try {
-      tokens = await client.refresh(current.secret.refreshToken, signal);
+      // The refresh belongs to every request that waits for it: none of them may abort it for the others.
+      tokens = await client.refresh(current.secret.refreshToken, AbortSignal.timeout(refreshTimeoutMs));
     } catch (error) {
       const later = await stored(account);
-      if (later.secret.accessToken !== spent) return later;
+      if (later.secret.accessToken !== spent) return { account: later, isRefreshed: false };
       throw error;
     }
-    const renewed: OAuthAccount = {
-      ...current,
-      secret: {
-        accessToken: tokens.accessToken,
-        refreshToken: tokens.refreshToken ?? current.secret.refreshToken,
-        expiresAtMs: tokens.expiresAtMs,
-        ...((tokens.resourceUrl ?? current.secret.resourceUrl)
-          ? { resourceUrl: tokens.resourceUrl ?? current.secret.resourceUrl }
-          : {}),
-      },
-    };
-    await store.put(renewed);
-    return renewed;
+    return { account: await keep(account, tokens), isRefreshed: true };
+  };
+
+  /** Puts the tokens beside whatever else was changed meanwhile; an account that was removed stays removed. */
+  const keep = async (account: OAuthAccount, tokens: IssuedTokens): Promise<OAuthAccount> => {
+    const kept = await store.update(account.id, (current) => {
+      if (current.kind !== 'oauth-device') return current;
+      const resourceUrl = tokens.resourceUrl ?? current.secret.resourceUrl;
+      return {
+        ...current,
+        secret: {
+          accessToken: tokens.accessToken,
+          refreshToken: tokens.refreshToken ?? current.secret.refreshToken,
+          expiresAtMs: tokens.expiresAtMs,
+          ...(resourceUrl !== undefined && { resourceUrl }),
+        },
+      };
+    });
+    if (kept?.kind !== 'oauth-device') throw removed(account);
+    return kept;
   };
 
   return {
     name: 'oauth-device',
-    async credential(leased) {
+    async credential(leased, signal) {
       // The lease may be older than a renewal that another request finished meanwhile.
       const known = store.get(leased.id);
       const account = known?.kind === 'oauth-device' ? known : leased;
       if (lifeLeftMs(account) > options.refreshBufferMs()) return credentialOf(account);
       try {
-        return credentialOf(await renew(account, account.secret.accessToken));
+        return credentialOf((await renew(account, account.secret.accessToken, signal)).account);
       } catch (error) {
-        const isDead = error instanceof GatewayError && error.scope === 'account';
-        if (isDead || lifeLeftMs(account) <= 0) throw error;
-        return credentialOf(account);
+        const isUndecided = error instanceof GatewayError && error.scope === 'provider';
+        if (isUndecided && !signal.aborted && lifeLeftMs(account) > 0) return credentialOf(account);
+        throw error;
       }
     },
 
-    async recover(account, used, error) {
+    async recover(account, used, error, signal) {
       if (error.code !== 'token_expired' && error.code !== 'unauthorized') return error;
       const spent = used.authorization.slice('Bearer '.length);
-      if (renewedAfterRefusal.get(account.id) === spent) return serviceEnded(error);
+      const last = renewedAfterRefusal.get(account.id);
+      if (last?.accessToken === spent && clock.now() - last.atMs < justRenewedMs) return serviceEnded(error);
       try {
-        const renewed = await renew(account, spent);
-        renewedAfterRefusal.set(account.id, renewed.secret.accessToken);
+        const { account: renewed, isRefreshed } = await renew(account, spent, signal);
+        // A token that another window brought may be old: it proves nothing when it is refused.
+        if (isRefreshed)
+          renewedAfterRefusal.set(account.id, { accessToken: renewed.secret.accessToken, atMs: clock.now() });
         return credentialOf(renewed);
       } catch (failure) {
-        if (failure instanceof GatewayError) return failure;
+        if (failure instanceof GatewayError && !signal.aborted) return failure;
         throw failure;
       }
     },
   };
+}
+
+/** Lets one waiter go without touching what the others wait for. */
+async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const onAbort = () => reject(signal.reason);
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+}
+
+function removed(account: OAuthAccount): GatewayError {
+  return new GatewayError('no_account', `The account ${account.label} was removed.`);
 }
 
 function serviceEnded(error: GatewayError): GatewayError {

@@ -1,4 +1,4 @@
-import { type Browser, type BrowserContext, chromium } from 'playwright-core';
+import { type BrowserContext, chromium } from 'playwright-core';
 import { ensureChromium } from '../../../scripts/vscode-host.mjs';
 
 const flags = [
@@ -14,25 +14,25 @@ const flags = [
   '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost',
 ];
 
-/** Starts Chromium without a visible window. */
-export async function launchBrowser(): Promise<Browser> {
-  return await chromium.launch({ executablePath: await ensureChromium(), args: flags });
-}
+const serverKeyHalf = Buffer.alloc(32, 7);
 
-/** A context is one person at one browser: its pages are windows that share storage, secrets and clipboard. */
-export async function newContext(browser: Browser, locale = 'en-US'): Promise<BrowserContext> {
-  return await browser.newContext({
-    locale,
-    viewport: { width: 1280, height: 800 },
-    permissions: ['clipboard-read', 'clipboard-write'],
-  });
-}
-
-/** A context in a browser of its own: closing the context's browser ends both. */
-export async function launchContext(locale?: string): Promise<BrowserContext> {
-  const browser = await launchBrowser();
+/**
+ * Starts Chromium, without a visible window, with one context: a person at a browser, whose pages are windows that share
+ * storage, secrets and clipboard. Close `context.browser()` to end both.
+ */
+export async function launchContext(locale = 'en-US'): Promise<BrowserContext> {
+  const browser = await chromium.launch({ executablePath: await ensureChromium(), args: flags });
   try {
-    return await newContext(browser, locale);
+    const context = await browser.newContext({
+      locale,
+      reducedMotion: 'reduce',
+      viewport: { width: 1280, height: 800 },
+      permissions: ['clipboard-read', 'clipboard-write'],
+    });
+    // The server's half of the key that seals SecretStorage in the browser: code-server's front end hands it out, which
+    // these tests run without. Without it every secret is lost with the page.
+    await context.route('**/mint-key', (route) => route.fulfill({ body: serverKeyHalf }));
+    return context;
   } catch (error) {
     await browser.close();
     throw error;

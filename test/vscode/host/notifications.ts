@@ -1,5 +1,5 @@
 import type { Locator, Page } from 'playwright-core';
-import { waitFor } from './wait.ts';
+import { visibleText, waitFor } from './wait.ts';
 
 /** A message of `window.show…Message` or the box of a modal one. */
 export interface Message {
@@ -12,9 +12,9 @@ export interface Message {
 }
 
 /** Waits for a notification, as a toast or in the notification centre. */
-export async function notification(page: Page, pattern: RegExp): Promise<Message> {
+export async function notification(page: Page, pattern: RegExp, timeoutMs?: number): Promise<Message> {
   const items = page.locator('.notifications-toasts, .notifications-center').locator('.notification-list-item');
-  const item = await withText(items, '.notification-list-item-message', pattern, 'a notification');
+  const item = await withText(items, '.notification-list-item-message', pattern, 'a notification', timeoutMs);
   return {
     ...item,
     dismiss: async () => {
@@ -26,8 +26,14 @@ export async function notification(page: Page, pattern: RegExp): Promise<Message
 }
 
 /** Waits for a modal message. */
-export async function dialog(page: Page, pattern: RegExp): Promise<Message> {
-  const item = await withText(page.locator('.monaco-dialog-box'), '.dialog-message-row', pattern, 'a dialog');
+export async function dialog(page: Page, pattern: RegExp, timeoutMs?: number): Promise<Message> {
+  const item = await withText(
+    page.locator('.monaco-dialog-box'),
+    '.dialog-message-row',
+    pattern,
+    'a dialog',
+    timeoutMs,
+  );
   return {
     ...item,
     dismiss: async () => {
@@ -37,11 +43,11 @@ export async function dialog(page: Page, pattern: RegExp): Promise<Message> {
   };
 }
 
-async function withText(items: Locator, messageSelector: string, pattern: RegExp, kind: string) {
+async function withText(items: Locator, messageSelector: string, pattern: RegExp, kind: string, timeoutMs?: number) {
   const element = items.filter({ has: items.page().locator(messageSelector, { hasText: pattern }) }).first();
   const describe = async () => JSON.stringify(await items.locator(messageSelector).allInnerTexts());
-  await waitFor(`${kind} with ${pattern}`, () => element.isVisible(), { describe });
-  const text = (await element.locator(messageSelector).innerText()).trim();
+  await waitFor(`${kind} with ${pattern}`, () => element.isVisible(), { timeoutMs, describe });
+  const text = await visibleText(element.locator(messageSelector));
   const buttons = element.locator('.monaco-button:not(.monaco-dropdown-button)');
   const captions = async () => (await buttons.allInnerTexts()).map((caption) => caption.trim());
   return {

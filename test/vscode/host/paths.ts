@@ -6,6 +6,3 @@ export const repositoryDir = dirname(dirname(dirname(dirname(fileURLToPath(impor
 
 /** Screenshots and logs for people; git-ignored. */
 export const artifactsDir = join(repositoryDir, 'test-artifacts');
-
-/** Where `scripts/build-host-tests.mjs` puts the suites for the extension host. */
-export const suiteOutputDir = join(repositoryDir, '.vscode-test', 'out', 'suite');

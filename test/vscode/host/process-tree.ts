@@ -1,20 +1,22 @@
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { rmSync } from 'node:fs';
 import { within } from './wait.ts';
 
-const live = new Set<ChildProcess>();
+const live = new Map<ChildProcess, string>();
 const endingSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /**
  * Makes sure that `child`, started with `detached: true`, ends with this process, however this process ends. It leads a
- * process group of its own, so that all it started can be ended without touching a process of anybody else.
+ * process group of its own, so that all it started can be ended without touching a process of anybody else. Its folder
+ * goes with it.
  */
-export function endWithUs(child: ChildProcess): void {
+export function endWithUs(child: ChildProcess, folder: string): void {
   if (live.size === 0) {
     process.on('exit', endAll);
     for (const signal of endingSignals) process.on(signal, exitOnSignal);
   }
-  live.add(child);
+  live.set(child, folder);
 }
 
 /** Ends `child` and every process of its group: politely first, by force what is left after `graceMs`. */
@@ -32,7 +34,10 @@ export async function endProcessGroup(child: ChildProcess, graceMs = 6000): Prom
 }
 
 function endAll(): void {
-  for (const child of live) signalGroup(child, 'SIGKILL');
+  for (const [child, folder] of live) {
+    signalGroup(child, 'SIGKILL');
+    rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
+  }
 }
 
 function exitOnSignal(): void {

@@ -1,5 +1,5 @@
 import type { Locator, Page } from 'playwright-core';
-import { waitFor } from './wait.ts';
+import { visibleText, waitFor } from './wait.ts';
 
 /** A list of choices, as `window.showQuickPick` shows it. */
 export interface QuickPick {
@@ -41,7 +41,8 @@ export function quickPickOf(page: Page): QuickPick {
 /** The input box of a window. */
 export function inputBoxOf(page: Page): InputBox {
   const input = inputOf(page);
-  const shown = () => waitFor('an input box', async () => (await input.isVisible()) && !(await listOf(page).isVisible()));
+  const shown = () =>
+    waitFor('an input box', async () => (await input.isVisible()) && !(await listOf(page).isVisible()));
   return {
     async type(text) {
       await shown();
@@ -49,11 +50,14 @@ export function inputBoxOf(page: Page): InputBox {
     },
     async accept() {
       await shown();
+      const before = await boxState(page);
       await input.press('Enter');
+      // The next step reuses the same elements: whoever types right away must not fill this one.
+      await waitFor('the input box to react to Enter', async () => (await boxState(page)) !== before);
     },
     async message() {
       await shown();
-      return (await page.locator('.quick-input-message').innerText()).trim();
+      return await visibleText(page.locator('.quick-input-message'));
     },
     async isPassword() {
       await shown();
@@ -95,6 +99,16 @@ async function clickRow(page: Page, label: string): Promise<boolean> {
 async function stateOf(page: Page): Promise<string> {
   const labels = await shownLabels(page);
   return labels ? JSON.stringify([await inputOf(page).inputValue(), labels]) : '';
+}
+
+async function boxState(page: Page): Promise<string> {
+  const widget = page.locator('.quick-input-widget');
+  if (!(await widget.isVisible())) return 'closed';
+  const input = inputOf(page);
+  const [title, message] = await Promise.all(
+    ['.quick-input-title', '.quick-input-message'].map((name) => widget.locator(name).first().textContent()),
+  );
+  return JSON.stringify([title, message, await input.getAttribute('placeholder'), await input.getAttribute('type')]);
 }
 
 async function shownLabels(page: Page): Promise<string[] | undefined> {

@@ -49,6 +49,7 @@ export interface VsCodeServer {
 
 const quietUserSettings: Settings = {
   'workbench.startupEditor': 'none',
+  'workbench.reduceMotion': 'on',
   'workbench.tips.enabled': false,
   'workbench.secondarySideBar.defaultVisibility': 'hidden',
   'extensions.ignoreRecommendations': true,
@@ -82,7 +83,7 @@ export async function startVsCodeServer(options: VsCodeServerOptions = {}): Prom
     stdio: ['ignore', 'pipe', 'pipe'],
     env: serverEnvironment(homeDir, options.env),
   });
-  endWithUs(child);
+  endWithUs(child, dataDir);
   let log = '';
   const append = (chunk: Buffer) => {
     log += chunk.toString();

@@ -1,5 +1,5 @@
 import type { Page } from 'playwright-core';
-import { waitFor } from './wait.ts';
+import { visibleText, waitFor } from './wait.ts';
 
 /** An item of the status bar; every call reads it anew. */
 export interface StatusBarItem {
@@ -24,7 +24,7 @@ export async function statusBarItem(page: Page, pattern: RegExp): Promise<Status
   await waitFor(`a status bar item like ${pattern}`, async () => (await index()) >= 0, { describe });
   const id = await items.nth(await index()).getAttribute('id');
   const item = page.locator(`.part.statusbar [id="${id}"]`);
-  const text = async () => (await item.innerText()).trim();
+  const text = () => visibleText(item);
   return {
     text,
     ariaLabel: async () => (await item.getAttribute('aria-label')) ?? '',
@@ -32,7 +32,7 @@ export async function statusBarItem(page: Page, pattern: RegExp): Promise<Status
       const hover = page.locator('.workbench-hover-container .monaco-hover:visible').last();
       await item.hover();
       await waitFor(`the tooltip of ${pattern}`, () => hover.isVisible());
-      return (await hover.innerText()).trim();
+      return await visibleText(hover);
     },
     click: () => item.locator('.statusbar-item-label').click(),
     waitForText: (expected) =>

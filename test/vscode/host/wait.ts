@@ -1,5 +1,7 @@
+import type { Locator } from 'playwright-core';
+
 /** How long a window may take for one step. Generous: two cores run server, extension host and browser at once. */
-export const stepTimeoutMs = 20_000;
+const stepTimeoutMs = 20_000;
 
 const pollMs = 50;
 
@@ -10,7 +12,7 @@ const pollMs = 50;
 export async function waitFor<T>(
   awaited: string,
   probe: () => Promise<T | undefined | false> | T | undefined | false,
-  options: { timeoutMs?: number; describe?: () => Promise<string> | string } = {},
+  options: { timeoutMs?: number | undefined; describe?: () => Promise<string> | string } = {},
 ): Promise<T> {
   const { timeoutMs = stepTimeoutMs, describe } = options;
   const deadline = Date.now() + timeoutMs;
@@ -42,4 +44,10 @@ export async function within<T>(awaited: string, promise: Promise<T>, timeoutMs:
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** Text of an element as a user reads it: what is rendered, with its line breaks. */
+export async function visibleText(locator: Locator): Promise<string> {
+  // biome-ignore lint/performance/useDomNodeTextContent: textContent would include what is hidden and join lines
+  return (await locator.innerText()).trim();
 }

@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BrowserContext, Frame, Page } from 'playwright-core';
 import { type Automation, exposeAutomation } from './automation.ts';
-import { launchBrowser, newContext } from './browser.ts';
+import { launchContext } from './browser.ts';
 import { dialog, type Message, notification } from './notifications.ts';
 import { artifactsDir } from './paths.ts';
 import { type InputBox, inputBoxOf, type QuickPick, quickPickOf, runCommand } from './quick-input.ts';
@@ -39,8 +39,8 @@ export interface VsCodeWindow {
   readonly inputBox: InputBox;
   /** Runs a command by its full title through the command palette. */
   runCommand(title: string): Promise<void>;
-  notification(text: RegExp): Promise<Message>;
-  dialog(text: RegExp): Promise<Message>;
+  notification(text: RegExp, timeoutMs?: number): Promise<Message>;
+  dialog(text: RegExp, timeoutMs?: number): Promise<Message>;
   statusBarItem(name: RegExp): Promise<StatusBarItem>;
   /** The inner frame of a webview; by default of the only one. */
   webviewFrame(predicate?: FramePredicate): Promise<Frame>;
@@ -63,50 +63,52 @@ const themes: Readonly<Record<Theme, { name: string; label: string; className: s
 /** Opens a window; resolves when the workbench and its status bar are there. */
 export async function openWindow(server: VsCodeServer, options: WindowOptions = {}): Promise<VsCodeWindow> {
   if (options.payload && !server.testDriver) throw new Error('A payload needs a server started with testDriver: true');
-  const browser = options.context ? undefined : await launchBrowser();
+  const context = options.context ?? (await launchContext(options.locale ?? server.locale));
+  const page = await context.newPage();
+  const close = async () => {
+    await page.close();
+    if (!options.context) await context.browser()?.close();
+  };
   try {
-    const context = options.context ?? (await newContext(browser ?? (await launchBrowser()), options.locale ?? server.locale));
-    const waitForTheme = (theme: Theme) => {
-      const workbench = page.locator(`.monaco-workbench.${themes[theme].className}`);
-      return waitFor(`the ${theme} theme`, () => workbench.isVisible());
-    };
+    const tests = await exposeAutomation(page, options.onTestOutput ?? ((line) => process.stdout.write(`${line}\n`)));
     if (options.theme) await server.updateUserSettings({ 'workbench.colorTheme': themes[options.theme].name });
     await page.goto(windowUrl(server, options));
-    await waitFor('the workbench with its status bar', () =>
-      page.locator('.monaco-workbench .part.statusbar .statusbar-item').first().isVisible(),
-    );
-    if (options.theme) await waitForTheme(options.theme);
-    return {
-      page,
-      context,
-      tests,
-      quickPick: quickPickOf(page),
-      inputBox: inputBoxOf(page),
-      runCommand: (title) => runCommand(page, title),
-      notification: (text) => notification(page, text),
-      dialog: (text) => dialog(page, text),
-      statusBarItem: (name) => statusBarItem(page, name),
-      webviewFrame: (predicate) => webviewFrame(page, predicate),
-      async screenshot(name) {
-        await mkdir(artifactsDir, { recursive: true });
-        const path = join(artifactsDir, `${name}.png`);
-        await page.screenshot({ path });
-        return path;
-      },
-      async setTheme(theme) {
-        await runCommand(page, 'Preferences: Color Theme');
-        await quickPickOf(page).choose(themes[theme].label);
-        await waitForTheme(theme);
-      },
-      async close() {
-        await page.close();
-        await browser?.close();
-      },
-    };
+    const statusBar = page.locator('.monaco-workbench .part.statusbar');
+    await waitFor('the workbench with its status bar', () => statusBar.locator('.statusbar-item').first().isVisible());
+    if (options.theme) await waitForTheme(page, options.theme);
+    return { page, context, tests, ...helpersOf(page), close };
   } catch (error) {
-    await browser?.close();
+    await close();
     throw error;
   }
+}
+
+function helpersOf(page: Page): Omit<VsCodeWindow, 'page' | 'context' | 'tests' | 'close'> {
+  return {
+    quickPick: quickPickOf(page),
+    inputBox: inputBoxOf(page),
+    runCommand: (title) => runCommand(page, title),
+    notification: (text, timeoutMs) => notification(page, text, timeoutMs),
+    dialog: (text, timeoutMs) => dialog(page, text, timeoutMs),
+    statusBarItem: (name) => statusBarItem(page, name),
+    webviewFrame: (predicate) => webviewFrame(page, predicate),
+    async screenshot(name) {
+      await mkdir(artifactsDir, { recursive: true });
+      const path = join(artifactsDir, `${name}.png`);
+      await page.screenshot({ path, animations: 'disabled' });
+      return path;
+    },
+    async setTheme(theme) {
+      await runCommand(page, 'Preferences: Color Theme');
+      await quickPickOf(page).choose(themes[theme].label);
+      await waitForTheme(page, theme);
+    },
+  };
+}
+
+async function waitForTheme(page: Page, theme: Theme): Promise<void> {
+  const workbench = page.locator(`.monaco-workbench.${themes[theme].className}`);
+  await waitFor(`the ${theme} theme`, () => workbench.isVisible());
 }
 
 /** The address under which a window finds an absolute path of the server's machine. */

@@ -11,7 +11,6 @@ const print = (...parts) => console.log('%s', `test| ${format(...parts)}`);
 
 /** Resolves when every test passed; rejects after failures, which were printed in full by then. */
 exports.run = async () => {
-  process.setSourceMapsEnabled(true);
   try {
     const failures = await runMocha(process.env.QWEN_PROXY_TEST_SUITE ?? __dirname);
     if (failures > 0) throw new Error(`${failures} failed`);

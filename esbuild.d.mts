@@ -1,0 +1,2 @@
+import type { BuildOptions } from 'esbuild';
+export function buildOptions(options: { production: boolean; root?: string; outdir?: string }): BuildOptions[];

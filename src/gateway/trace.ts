@@ -1,0 +1,53 @@
+import type { Lease } from '../accounts/pool.ts';
+import type { Dialect, GenerationRequest } from '../core/dialect.ts';
+import type { Usage } from '../core/usage.ts';
+import type { LedgerEntry, RequestOutcome } from '../usage/ledger-entry.ts';
+import type { Exchange } from './exchange.ts';
+
+/** What is known about a request when it is over; becomes its ledger line. */
+export interface Trace {
+  readonly startedMs: number;
+  readonly attempts: { account: string; error?: string }[];
+  lease?: Lease;
+  lane?: string;
+  firstOutputMs?: number;
+}
+
+/** How a request ended. */
+export interface Ending {
+  readonly outcome: RequestOutcome;
+  readonly status: number;
+  readonly usage?: Usage | undefined;
+  readonly error?: string;
+}
+
+/** The ledger line of a request that is over. */
+export function ledgerEntryOf(
+  {
+    dialect,
+    request,
+    exchange,
+    trace,
+  }: { dialect: Dialect; request: GenerationRequest; exchange: Exchange; trace: Trace },
+  { outcome, status, usage, error }: Ending,
+  nowMs: number,
+): LedgerEntry {
+  const { lease, lane, attempts, startedMs, firstOutputMs } = trace;
+  return {
+    v: 1,
+    at: nowMs,
+    id: exchange.requestId,
+    ...(exchange.userAgent !== undefined && { client: exchange.userAgent.split(' ', 1)[0]?.slice(0, 80) ?? '' }),
+    dialect: dialect.id,
+    ...(lane !== undefined && { lane }),
+    ...(request.model !== undefined && { modelAsked: request.model }),
+    ...(lease && { model: lease.model, account: lease.account.id }),
+    attempts,
+    outcome,
+    status,
+    ...(error !== undefined && { error }),
+    ...(firstOutputMs !== undefined && { ttftMs: firstOutputMs - startedMs }),
+    durationMs: nowMs - startedMs,
+    ...usage,
+  };
+}

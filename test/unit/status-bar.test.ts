@@ -1,0 +1,112 @@
+import assert from 'node:assert/strict';
+import type { AccountSummary, ProxySnapshot } from '../../src/core/control.ts';
+import { tooltipCommands, toStatusBarView } from '../../src/vscode/status-bar-view.ts';
+
+const english = {
+  t: (message: string, ...args: (string | number | boolean)[]) =>
+    message.replace(/\{(\d)\}/g, (_, index) => String(args[Number(index)])),
+};
+
+function account(over: Partial<AccountSummary> = {}): AccountSummary {
+  return {
+    id: 'coding',
+    label: 'Coding',
+    kind: 'api-key',
+    plan: 'coding-intl',
+    planLabel: 'Coding Plan (International)',
+    enabled: true,
+    state: 'ready',
+    requestsToday: 7,
+    inputTokensToday: 0,
+    outputTokensToday: 0,
+    createdAtMs: 0,
+    ...over,
+  };
+}
+
+function snapshot(over: Partial<ProxySnapshot> = {}): ProxySnapshot {
+  return {
+    state: 'serving',
+    version: '0.1.0',
+    host: '127.0.0.1',
+    port: 47_820,
+    url: 'http://127.0.0.1:47820',
+    accounts: [account()],
+    requestsToday: 14,
+    ...over,
+  };
+}
+
+const view = (value: ProxySnapshot) => toStatusBarView(value, english, 'en');
+const cooling = account({
+  id: 'b',
+  label: 'B',
+  state: 'cooling',
+  reason: 'rate limited',
+  untilMs: Date.now() + 60_000,
+});
+
+describe('status bar', () => {
+  const accounts = [account(), account({ id: 'c' }), cooling];
+  const table: readonly [string, ProxySnapshot, Partial<ReturnType<typeof view>>][] = [
+    ['ready', snapshot({ accounts }), { text: '$(cloud) Qwen 2/3 · 14', command: 'qwenProxy.showAccounts' }],
+    [
+      'none ready',
+      snapshot({ accounts: [cooling] }),
+      { text: '$(warning) Qwen 0/1 · 14', background: 'warning', command: 'qwenProxy.showAccounts' },
+    ],
+    ['no account', snapshot({ accounts: [] }), { background: 'warning', command: 'qwenProxy.login' }],
+    ['starting', snapshot({ state: 'starting' }), { text: '$(sync~spin) Qwen', command: 'qwenProxy.showAccounts' }],
+    ['stopped', snapshot({ state: 'stopped' }), { text: '$(circle-slash) Qwen', command: 'qwenProxy.start' }],
+    [
+      'port taken',
+      snapshot({ state: 'error', problem: { code: 'port_taken', message: 'taken', owner: 'nginx (pid 7)' } }),
+      {
+        text: '$(error) Qwen',
+        background: 'error',
+        command: 'qwenProxy.start',
+        label: 'Qwen Proxy has a problem: port 47820 is taken by nginx (pid 7)',
+      },
+    ],
+    [
+      'crashed',
+      snapshot({ state: 'error', problem: { code: 'crashed', message: 'gone' } }),
+      { text: '$(error) Qwen', background: 'error', command: 'qwenProxy.showLog' },
+    ],
+  ];
+  for (const [name, given, expected] of table) {
+    it(`shows ${name}`, () => assert.partialDeepStrictEqual(view(given), expected));
+  }
+
+  it('has no background while all is well', () => assert.equal(view(snapshot()).background, undefined));
+
+  it('says in words what the icons show', () => {
+    assert.equal(view(snapshot()).label, 'Qwen Proxy: 1 of 1 accounts ready, 14 requests today');
+    assert.equal(view(snapshot({ requestsToday: 1 })).label, 'Qwen Proxy: 1 of 1 accounts ready, 1 request today');
+  });
+
+  it('lists each account with its reason in the tooltip', () => {
+    const { tooltip } = view(snapshot({ accounts: [account(), cooling] }));
+    assert.match(tooltip, /\$\(pass\) \*\*Coding\*\* · Coding Plan/);
+    assert.match(tooltip, /\$\(clock\) \*\*B\*\* .*Cooling until .*: rate limited/);
+    assert.match(tooltip, /`http:\/\/127\.0\.0\.1:47820\/v1`/);
+  });
+
+  it('links only to commands it may run', () => {
+    for (const [, given] of table) {
+      for (const [, command] of view(given).tooltip.matchAll(/\(command:([\w.]+)\)/g)) {
+        assert.ok(
+          tooltipCommands.some((allowed) => allowed === command),
+          command,
+        );
+      }
+    }
+  });
+
+  it('does not let a label become Markdown', () => {
+    const label = '[x](command:evil) $(bug)\n# <b>';
+    const { tooltip } = view(snapshot({ accounts: [account({ label })] }));
+    assert.ok(!tooltip.includes('](command:evil)'));
+    assert.ok(tooltip.includes('\\[x\\]\\(command:evil\\) \\$\\(bug\\) \\# \\<b\\>'));
+  });
+});

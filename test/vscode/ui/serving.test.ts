@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
+import type { Simulator } from '../../simulator/simulator.ts';
+import { startSimulator } from '../../simulator/simulator.ts';
+import { waitFor } from '../host/wait.ts';
+import type { VsCodeWindow } from '../host/window.ts';
+import { copyWith, type Editor, loginWithKey, pictureOf, startEditor } from './editor.ts';
+
+const isServing = async (port: number): Promise<boolean> => {
+  try {
+    return (await fetch(`http://127.0.0.1:${port}/health`)).ok;
+  } catch {
+    return false;
+  }
+};
+
+describe('serving in the installed extension', () => {
+  let simulator: Simulator;
+  let editor: Editor;
+  let window: VsCodeWindow;
+
+  before(async () => {
+    simulator = await startSimulator({});
+    for (const key of ['sk-first', 'sk-second']) simulator.addKey(key);
+    editor = await startEditor();
+    window = await editor.open({ theme: 'hc-dark' });
+    await window.statusBarItem(/no account/);
+    await loginWithKey(window, { baseUrl: simulator.baseUrl, key: 'sk-first', label: 'First' });
+    await window.statusBarItem(/1 of 1 accounts ready/);
+    await loginWithKey(window, { baseUrl: simulator.baseUrl, key: 'sk-second', label: 'Second' });
+    await window.statusBarItem(/2 of 2 accounts ready/);
+  });
+  afterEach(function () {
+    return pictureOf(window, this.currentTest);
+  });
+  after(async () => {
+    await window?.close();
+    await editor?.stop();
+    await simulator?.close();
+  });
+
+  it('rotates unseen when the first account has no quota, and shows it', async () => {
+    const key = await copyWith(window, 'Qwen: Copy API Key');
+    simulator.fail({ key: 'sk-first', fault: { kind: 'error', id: 31 } });
+    const response = await fetch(`http://127.0.0.1:${editor.port}/v1/chat/completions`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ model: 'qwen3-coder-plus', stream: true, messages: [{ role: 'user', content: 'hello' }] }),
+    });
+    const text = await response.text();
+    assert.equal(response.status, 200);
+    assert.match(text, /data: \[DONE\]/);
+    assert.doesNotMatch(text, /quota/i);
+    const item = await window.statusBarItem(/1 of 2 accounts ready/);
+    await item.waitForText(/1\/2 · 1/);
+    await window.screenshot('status-bar-hc-dark');
+  });
+
+  it('stops, starts and restarts on the same port', async () => {
+    await window.runCommand('Qwen: Stop Proxy');
+    await window.statusBarItem(/stopped/);
+    assert.equal(await isServing(editor.port), false);
+    await window.runCommand('Qwen: Start Proxy');
+    await window.statusBarItem(/of 2 accounts ready/);
+    assert.equal(await isServing(editor.port), true);
+    await window.runCommand('Qwen: Restart Proxy');
+    await waitFor('the proxy to serve again', () => isServing(editor.port));
+    await window.statusBarItem(/of 2 accounts ready/);
+  });
+
+  it('names who holds its port, and takes a free one on a click only', async () => {
+    await window.runCommand('Qwen: Stop Proxy');
+    await window.statusBarItem(/stopped/);
+    const stranger = createServer((_request, response) => response.end('hello')).listen(editor.port, '127.0.0.1');
+    await new Promise((resolve) => stranger.once('listening', resolve));
+    try {
+      await window.runCommand('Qwen: Start Proxy');
+      const message = await window.notification(new RegExp(`port ${editor.port} is taken by .*pid ${process.pid}`));
+      await window.screenshot('port-taken-hc-dark');
+      await message.click('Use a Free Port');
+      const moved = await window.notification(/now serves on http:\/\/127\.0\.0\.1:\d+\/v1/);
+      const port = Number(/127\.0\.0\.1:(\d+)/.exec(moved.text)?.[1]);
+      assert.notEqual(port, editor.port);
+      assert.equal(await isServing(port), true);
+    } finally {
+      stranger.close();
+    }
+  });
+});

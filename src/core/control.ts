@@ -95,7 +95,8 @@ export type SignInPoll =
   | { readonly status: 'expired' | 'denied' }
   | { readonly status: 'failed'; readonly message: string };
 
-export type ProxyState = 'stopped' | 'starting' | 'serving' | 'error';
+/** `following` = another window of this install serves, and this one shows its state. */
+export type ProxyState = 'stopped' | 'starting' | 'serving' | 'following' | 'error';
 
 export interface ProxySnapshot {
   readonly state: ProxyState;
@@ -111,6 +112,8 @@ export interface ProxySnapshot {
     readonly message: string;
     readonly owner?: string;
   };
+  /** The window that serves, while `following`. */
+  readonly owner?: { readonly pid: number; readonly version: string };
   readonly accounts: readonly AccountSummary[];
   readonly requestsToday: number;
 }

@@ -72,7 +72,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       try {
         lease = pool.acquire({ model: request.model, tried });
       } catch (error) {
-        throw mostTelling([...errors, toGatewayError(error)]);
+        throw mostTelling(errors, toGatewayError(error));
       }
       tried.add(lease.account.id);
       trace.lease = lease;

@@ -69,17 +69,20 @@ const preference: readonly GatewayError['code'][] = [
 ];
 
 /**
- * Of all the errors that the accounts gave (and the pool's own word, if it refused to go on), the one that tells the
- * client most truly what to do; with the shortest wait that any of them names, if it names none itself.
+ * Of all the errors that the accounts gave, the one that tells the client most truly what to do; with the shortest wait
+ * that is known, if it names none itself.
+ * @param refusal The pool's own word, where it had nobody left to try. It counts as an answer only where an account
+ * recovers soon, or none was asked.
  */
-export function mostTelling(errors: readonly GatewayError[]): GatewayError {
+export function mostTelling(errors: readonly GatewayError[], refusal?: GatewayError): GatewayError {
   const place = (error: GatewayError) => {
     const found = preference.indexOf(error.code);
     return found === -1 ? preference.length : found;
   };
-  const [best] = errors.toSorted((a, b) => place(a) - place(b));
+  const counts = refusal !== undefined && (refusal.code === 'accounts_cooling' || errors.length === 0);
+  const [best] = [...errors, ...(counts ? [refusal] : [])].toSorted((a, b) => place(a) - place(b));
   if (best === undefined) throw new TypeError('There is no error to tell.');
-  const waits = errors.map((error) => error.retryAfterMs).filter((waitMs) => waitMs !== undefined);
+  const waits = [...errors, refusal].map((error) => error?.retryAfterMs).filter((waitMs) => waitMs !== undefined);
   if (best.retryAfterMs !== undefined || waits.length === 0) return best;
   return new GatewayError(best.code, best.message, { ...best, cause: best.cause, retryAfterMs: Math.min(...waits) });
 }

@@ -29,7 +29,10 @@ export class PortTakenError extends Error {
  * Binds through listhen, with its traps closed: it would take another port silently, install signal handlers that exit
  * the process, print and read the environment, and let a lost race for the port become an uncaught error.
  */
-export async function listen(listener: RequestListener, { host, port }: ListenOptions): Promise<Listening> {
+export async function listen(listener: RequestListener, options: ListenOptions): Promise<Listening> {
+  const { port } = options;
+  // For a name that it does not understand, `[::1]` for one, listhen binds localhost instead.
+  const host = options.host.replace(/^\[(.*)\]$/, '$1');
   const isPublic = !isLoopbackHost(host);
   const bind = () =>
     listhen(listener, {

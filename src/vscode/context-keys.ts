@@ -11,7 +11,7 @@ export function createContextKeys(host: ServerHost): vscode.Disposable {
     void vscode.commands.executeCommand('setContext', key, value);
   };
   const render = ({ state, accounts }: ProxySnapshot) => {
-    set('qwenProxy.running', state === 'serving' || state === 'starting');
+    set('qwenProxy.running', state === 'serving' || state === 'following' || state === 'starting');
     set('qwenProxy.hasAccounts', accounts.length > 0);
   };
   render(host.lastSnapshot);

@@ -165,7 +165,7 @@ export function createServerHost(options: ServerHostOptions): ServerHost {
   async function start(startOptions: { readonly port?: number } = {}): Promise<ProxySnapshot> {
     wanted = startOptions;
     isDown = false;
-    if (last.state !== 'serving') publishStarting();
+    if (last.state !== 'serving' && last.state !== 'following') publishStarting();
     try {
       const { proxy } = await connected();
       const snapshot = publish(await proxy.start(startOptions));

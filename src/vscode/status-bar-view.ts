@@ -50,6 +50,7 @@ function headline(snapshot: ProxySnapshot, l10n: Translator): Omit<StatusBarView
         // Starting again either works or shows the ways out of a taken port.
         command: snapshot.problem?.code === 'crashed' ? 'qwenProxy.showLog' : 'qwenProxy.start',
       };
+    case 'following':
     case 'serving': {
       if (accounts.length === 0) {
         return {
@@ -98,7 +99,7 @@ function tooltip(snapshot: ProxySnapshot, l10n: Translator, locale: string): str
 
 function links({ state, problem, accounts }: ProxySnapshot, l10n: Translator): string[] {
   const link = (label: string, command: CommandId) => `[${label}](command:${command})`;
-  const isServing = state === 'serving';
+  const isServing = state === 'serving' || state === 'following';
   return [
     ...(isServing ? [link(l10n.t('Copy Endpoint'), 'qwenProxy.copyEndpoint')] : []),
     link(l10n.t('Copy API Key'), 'qwenProxy.copyApiKey'),
@@ -119,6 +120,8 @@ function stateLine(snapshot: ProxySnapshot, l10n: Translator): string {
       return l10n.t('stopped');
     case 'serving':
       return l10n.t('serving');
+    case 'following':
+      return l10n.t('served by another window (process {0})', snapshot.owner?.pid ?? 0);
     case 'error':
       return problemName(snapshot, l10n);
   }

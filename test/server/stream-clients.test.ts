@@ -98,7 +98,7 @@ describe('server: streams and their clients', () => {
       const answer = await server.chat({ stream: true });
       assert.equal(answer.status, 200);
       assert.match(answer.text, /^(: ping\n\n)+data: \{"error":/);
-      assert.equal((answer.events[0]?.error as { code: string }).code, 'content_filter');
+      assert.match(JSON.stringify(answer.events[0]), /"code":"content_filter"/);
       assert.ok(!answer.text.includes('[DONE]'));
     });
     it('a JSON client gets no pings', async () => {
@@ -270,6 +270,7 @@ describe('server: streams and their clients', () => {
           received += part.length;
           tail = (tail + part.toString('latin1')).slice(-200);
         });
+        socket.resume();
         await once(socket, 'close');
         assert.ok(received > pieces * piece.length);
         assert.ok(tail.includes('[DONE]'), tail);
@@ -318,12 +319,10 @@ describe('server: streams and their clients', () => {
         setImmediate(() => response.end());
       });
       await start({ accounts: { one: 'sk-one' }, baseUrl: upstream.baseUrl });
-      for (let count = 0; count < 5; count++) {
+      for (let count = 0; count < 10; count++)
         assert.ok((await server.chat({ stream: true })).text.endsWith(doneEvent));
-        await once(upstream.requests[count]?.socket ?? assert.fail(), 'drain').catch(() => {});
-      }
-      assert.ok(upstream.connections < 5, `${upstream.connections} connections`);
-    }).timeout(5_000);
+      assert.ok(upstream.connections < 10, `${upstream.connections} connections`);
+    });
     it('one that sends no headers counts as stalled', async () => {
       upstream = await startUpstream(() => {});
       await start({ accounts: { one: 'sk-one' }, baseUrl: upstream.baseUrl, clock: hurriedClock(30), idleMs: 3_000 });

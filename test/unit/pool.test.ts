@@ -105,6 +105,18 @@ describe('pool', () => {
       assert.equal(idOf(pool), 'b');
     });
 
+    it('least-used: a report ends one request of an account, not all', () => {
+      strategy = 'least-used';
+      accounts = accounts.slice(0, 2);
+      const pool = open();
+      const leases = Array.from({ length: 6 }, () => acquire(pool));
+      const ofA = leases.filter(({ account }) => account.id === 'a');
+      const ofB = leases.filter(({ account }) => account.id === 'b');
+      assert.deepEqual([ofA.length, ofB.length], [3, 3]);
+      for (const lease of [...ofA.slice(0, 1), ...ofB.slice(0, 2)]) pool.report(lease, { kind: 'released' });
+      assert.deepEqual([idOf(pool), idOf(pool)], ['b', 'a']);
+    });
+
     it('leaves out who was switched off', () => {
       accounts = accounts.map((account) => ({ ...account, enabled: account.id === 'c' }));
       const pool = open();
@@ -253,6 +265,16 @@ describe('pool', () => {
       assert.equal(refusal(pool).code, 'accounts_cooling');
       pool.report(trial, { kind: 'released' });
       assert.equal(idOf(pool), 'b');
+    });
+
+    it('a request that began before does not end the trial of another', async () => {
+      const pool = open();
+      const early = acquire(pool);
+      for (const id of ['a', 'b', 'c']) spoil(pool, id, 'rate_limited', { retryAfterMs: 60_000 });
+      acquire(pool);
+      await clock.advance(5_000);
+      pool.report(early, { kind: 'released' });
+      assert.equal(refusal(pool).code, 'accounts_cooling');
     });
 
     it('trials are a second apart, whatever became of the last one', async () => {

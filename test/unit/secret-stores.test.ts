@@ -33,7 +33,9 @@ describe('secrets in memory', () => {
   });
 });
 
-describe('secrets in a file', () => {
+describe('secrets in a file', function () {
+  // Each write waits for the disk; a busy machine may take its time.
+  this.timeout(10_000);
   let parent: string;
   let directory: string;
   let path: string;

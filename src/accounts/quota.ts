@@ -1,0 +1,201 @@
+import type { QuotaWindowName } from '../core/errors.ts';
+
+const minuteMs = 60_000;
+const hourMs = 60 * minuteMs;
+const dayMs = 24 * hourMs;
+/** Qwen's calendar is China's, which keeps no summer time. */
+const chinaOffsetMs = 8 * hourMs;
+/** The longest window is a month of 31 days; a day more, for its edges. */
+export const quotaHistoryMs = 32 * dayMs;
+/** The pace of a forecast is that of the last half hour: what the user is doing now. */
+const paceMs = 30 * minuteMs;
+
+/** A window as a plan or a user defines it. */
+export interface QuotaRule {
+  readonly name: Exclude<QuotaWindowName, 'model' | 'unknown'>;
+  readonly reset: 'sliding' | 'midnight-utc8' | 'midnight-utc' | 'monday-utc8' | 'subscription-day-utc8';
+  /** Length of a sliding window. */
+  readonly slidingMs?: number;
+  /** Model calls it holds; absent where nobody published a number. */
+  readonly limitRequests?: number;
+  readonly limitTokens?: number;
+}
+
+export interface QuotaAmount {
+  readonly requests: number;
+  readonly tokens: number;
+}
+
+/** What an account used, in slots fine enough for each window; plain memory, rebuilt from the ledger. */
+export interface UsageHistory {
+  add(atMs: number, amount: QuotaAmount): void;
+  /** Everything from `fromMs` on. */
+  since(fromMs: number): QuotaAmount;
+  /** When the first use at or after `fromMs` was. */
+  firstSince(fromMs: number): number | undefined;
+}
+
+/** Minute slots: 32 days of them are at most 46,080 numbers, and a busy account has far fewer. */
+export function createUsageHistory(): UsageHistory {
+  const slots = new Map<number, QuotaAmount>();
+  const slotOf = (atMs: number) => Math.floor(atMs / minuteMs);
+  return {
+    add(atMs, { requests, tokens }) {
+      const slot = slotOf(atMs);
+      const before = slots.get(slot) ?? { requests: 0, tokens: 0 };
+      slots.set(slot, { requests: before.requests + requests, tokens: before.tokens + tokens });
+      const oldest = slotOf(atMs - quotaHistoryMs);
+      // Uses arrive in order of time but for a restart's reading: the first slots are the old ones.
+      for (const known of slots.keys()) {
+        if (known >= oldest) break;
+        slots.delete(known);
+      }
+    },
+    since(fromMs) {
+      let requests = 0;
+      let tokens = 0;
+      for (const [slot, amount] of slots) {
+        if (slot < slotOf(fromMs)) continue;
+        requests += amount.requests;
+        tokens += amount.tokens;
+      }
+      return { requests, tokens };
+    },
+    firstSince(fromMs) {
+      let first: number | undefined;
+      for (const slot of slots.keys())
+        if (slot >= slotOf(fromMs) && (first === undefined || slot < first)) first = slot;
+      return first === undefined ? undefined : first * minuteMs;
+    },
+  };
+}
+
+/** Where a window stands. */
+export interface QuotaUse {
+  readonly name: QuotaRule['name'];
+  readonly used: QuotaAmount;
+  readonly limitRequests?: number;
+  readonly limitTokens?: number;
+  /** What remains, 0 to 1; absent where no limit is known. */
+  readonly left?: number;
+  readonly startsMs: number;
+  /** When it is fresh again; for a sliding window, when its first use leaves it. */
+  readonly resetsMs: number;
+  /** When it will be used up at the present pace, if that is before it resets. */
+  readonly usedUpMs?: number;
+}
+
+export interface QuotaMoment {
+  readonly nowMs: number;
+  /** When the subscription's day comes round: the account's first day, unless the user said otherwise. */
+  readonly subscribedMs: number;
+  /** The upstream's word that the window was used up, which wins over what was counted. */
+  readonly usedUpAtMs?: number;
+}
+
+/** Counts a window. The upstream's own "quota exceeded" corrects the count until the window is fresh again. */
+export function quotaUse(rule: QuotaRule, history: UsageHistory, moment: QuotaMoment): QuotaUse {
+  const { nowMs } = moment;
+  const { startsMs, resetsMs } = bounds(rule, history, moment);
+  const counted = history.since(startsMs);
+  const isUsedUp = moment.usedUpAtMs !== undefined && moment.usedUpAtMs >= startsMs;
+  const used = isUsedUp
+    ? {
+        requests: Math.max(counted.requests, rule.limitRequests ?? 0),
+        tokens: Math.max(counted.tokens, rule.limitTokens ?? 0),
+      }
+    : counted;
+  const shares = [share(used.requests, rule.limitRequests), share(used.tokens, rule.limitTokens)].filter(
+    (value) => value !== undefined,
+  );
+  const left = isUsedUp ? 0 : shares.length === 0 ? undefined : Math.max(0, 1 - Math.max(...shares));
+  const usedUpMs =
+    left === undefined || left === 0 ? undefined : forecast(rule, { history, used, nowMs, startsMs, resetsMs });
+  return {
+    name: rule.name,
+    used,
+    ...(rule.limitRequests !== undefined && { limitRequests: rule.limitRequests }),
+    ...(rule.limitTokens !== undefined && { limitTokens: rule.limitTokens }),
+    ...(left !== undefined && { left }),
+    startsMs,
+    resetsMs,
+    ...(usedUpMs !== undefined && { usedUpMs }),
+  };
+}
+
+const share = (used: number, limit: number | undefined) =>
+  limit === undefined ? undefined : limit === 0 ? 1 : used / limit;
+
+function forecast(
+  rule: QuotaRule,
+  {
+    history,
+    used,
+    nowMs,
+    startsMs,
+    resetsMs,
+  }: { history: UsageHistory; used: QuotaAmount; nowMs: number; startsMs: number; resetsMs: number },
+): number | undefined {
+  const spanMs = Math.min(paceMs, Math.max(minuteMs, nowMs - startsMs));
+  const recent = history.since(nowMs - spanMs + minuteMs);
+  const timeLeft = (usedAmount: number, recentAmount: number, limit: number | undefined) =>
+    limit === undefined || recentAmount === 0
+      ? Number.POSITIVE_INFINITY
+      : ((limit - usedAmount) / recentAmount) * spanMs;
+  const endMs =
+    nowMs +
+    Math.min(
+      timeLeft(used.requests, recent.requests, rule.limitRequests),
+      timeLeft(used.tokens, recent.tokens, rule.limitTokens),
+    );
+  return endMs < resetsMs ||
+    (rule.reset === 'sliding' && Number.isFinite(endMs) && endMs < nowMs + (rule.slidingMs ?? 0))
+    ? Math.round(endMs)
+    : undefined;
+}
+
+function bounds(
+  rule: QuotaRule,
+  history: UsageHistory,
+  { nowMs, subscribedMs }: QuotaMoment,
+): { startsMs: number; resetsMs: number } {
+  switch (rule.reset) {
+    case 'sliding': {
+      const lengthMs = rule.slidingMs ?? 5 * hourMs;
+      const startsMs = nowMs - lengthMs;
+      const first = history.firstSince(startsMs + minuteMs);
+      return { startsMs: startsMs + minuteMs, resetsMs: (first ?? nowMs) + lengthMs };
+    }
+    case 'midnight-utc': {
+      const startsMs = Math.floor(nowMs / dayMs) * dayMs;
+      return { startsMs, resetsMs: startsMs + dayMs };
+    }
+    case 'midnight-utc8': {
+      const startsMs = chinaDay(nowMs) * dayMs - chinaOffsetMs;
+      return { startsMs, resetsMs: startsMs + dayMs };
+    }
+    case 'monday-utc8': {
+      const day = chinaDay(nowMs);
+      // 1970-01-01 was a Thursday, so day 4 was the first Monday.
+      const monday = day - ((((day - 4) % 7) + 7) % 7);
+      return { startsMs: monday * dayMs - chinaOffsetMs, resetsMs: (monday + 7) * dayMs - chinaOffsetMs };
+    }
+    case 'subscription-day-utc8':
+      return billingMonth(nowMs, subscribedMs);
+  }
+}
+
+const chinaDay = (atMs: number) => Math.floor((atMs + chinaOffsetMs) / dayMs);
+
+/** The month from the subscription's day to the next; a 31st falls on the last day of shorter months. */
+function billingMonth(nowMs: number, subscribedMs: number): { startsMs: number; resetsMs: number } {
+  const day = new Date(subscribedMs + chinaOffsetMs).getUTCDate();
+  const now = new Date(nowMs + chinaOffsetMs);
+  const turn = (monthsOn: number) => {
+    const [year, month] = [now.getUTCFullYear(), now.getUTCMonth() + monthsOn];
+    const lastDay = new Date(Date.UTC(year, month + 1, 0)).getUTCDate();
+    return Date.UTC(year, month, Math.min(day, lastDay)) - chinaOffsetMs;
+  };
+  const thisMonth = turn(0);
+  return thisMonth <= nowMs ? { startsMs: thisMonth, resetsMs: turn(1) } : { startsMs: turn(-1), resetsMs: thisMonth };
+}

@@ -1,0 +1,228 @@
+import type { Clock, Logger } from '../core/contracts.ts';
+import type { ProxyControl, ProxySnapshot } from '../core/control.ts';
+import type { WindowCall, WindowEvent } from '../core/window-protocol.ts';
+import type { HostedProxy } from '../core/worker-protocol.ts';
+import type { WindowOwner } from '../server/window-owner.ts';
+import type { Transport } from '../upstream/transport.ts';
+import { readControlSecret } from './control-secret.ts';
+import { isNewer } from './version.ts';
+import { type Follower, followOwner } from './window-follower.ts';
+
+/** A proxy that serves by itself, with what windows need of one another. */
+export interface LocalProxy extends HostedProxy {
+  /** Every entry of the secret store, for a sealed hand-over. */
+  secrets(): Promise<Readonly<Record<string, string>>>;
+  /** Takes over what the last owner handed out: into memory, and into this window's own store where it takes it. */
+  adoptSecrets(secrets: Readonly<Record<string, string>>): Promise<void>;
+  readonly windows: WindowOwner;
+  /** Fires the snapshot listener once more. */
+  announce(): void;
+}
+
+export interface SharedProxyOptions {
+  readonly stateDirectory: string;
+  readonly version: string;
+  readonly transport: Transport;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly random: () => number;
+  readonly onSnapshot?: (snapshot: ProxySnapshot) => void;
+}
+
+/** What a follower sends to the owner instead of doing it itself. */
+const forwarded = [
+  'plans',
+  'addAccount',
+  'removeAccount',
+  'setAccountEnabled',
+  'moveAccount',
+  'clearAccount',
+  'testAccount',
+  'startSignIn',
+  'pollSignIn',
+  'cancelSignIn',
+  'localKey',
+] as const satisfies readonly (keyof ProxyControl)[];
+type Forwarded = (typeof forwarded)[number];
+
+/** After a window yields, its port is free within this time. */
+const yieldPatienceMs = 5_000;
+
+/**
+ * One owner, many windows. The bind of the port is the lock: who loses it follows whoever holds it, if that is a window of
+ * the same install, shows its state, sends every change there, and takes over when it goes.
+ */
+export function createSharedProxy(local: LocalProxy, options: SharedProxyOptions): HostedProxy {
+  const { clock, logger } = options;
+  let following: { readonly follower: Follower; readonly leave: AbortController } | undefined;
+  let ownerSnapshot: ProxySnapshot | undefined;
+  let handed: Readonly<Record<string, string>> | undefined;
+  let isWanted = false;
+  const disposed = new AbortController();
+
+  const snapshotOf = (): Promise<ProxySnapshot> | ProxySnapshot => {
+    if (following === undefined || ownerSnapshot === undefined) return local.snapshot();
+    const { pid, version } = following.follower.owner;
+    return { ...ownerSnapshot, state: 'following', version: options.version, owner: { pid, version } };
+  };
+  const announce = async () => options.onSnapshot?.(await snapshotOf());
+
+  /** Binds the port or follows who holds it; a stranger stays an error with its name. */
+  const serveOrFollow = async (startOptions: { readonly port?: number } = {}): Promise<ProxySnapshot> => {
+    const snapshot = await local.start(startOptions);
+    if (snapshot.problem?.code !== 'port_taken') return snapshot;
+    const follower = await findOwner(snapshot);
+    if (follower === undefined) return snapshot;
+    const leave = new AbortController();
+    following = { follower, leave };
+    logger.info('Another window serves; this one follows it.', {
+      pid: follower.owner.pid,
+      version: follower.owner.version,
+    });
+    const first = Promise.withResolvers<void>();
+    void follow(follower, leave, first.resolve);
+    await first.promise;
+    if (isNewer(options.version, follower.owner.version)) void follower.call('yield', []).catch(() => {});
+    return snapshotOf();
+  };
+
+  const findOwner = async ({ port }: ProxySnapshot): Promise<Follower | undefined> => {
+    try {
+      const controlSecret = await readControlSecret(options.stateDirectory);
+      const url = `http://127.0.0.1:${port}`;
+      return await followOwner({
+        controlSecret,
+        version: options.version,
+        transport: options.transport,
+        clock,
+        url,
+        port,
+      });
+    } catch (error) {
+      logger.warn('The owner of the port could not be asked.', { reason: String(error) });
+      return undefined;
+    }
+  };
+
+  /** Lives as long as the owner does; then this window tries to take its place. */
+  const follow = async (follower: Follower, leave: AbortController, ready: () => void): Promise<void> => {
+    let end: 'gone' | 'stopped' | 'yielding' = 'gone';
+    try {
+      for await (const event of follower.events(AbortSignal.any([leave.signal, disposed.signal]))) {
+        if (event.type === 'stopped' || event.type === 'yielding') {
+          end = event.type;
+          break;
+        }
+        adopt(event);
+        if (ownerSnapshot !== undefined && handed !== undefined) ready();
+        if (event.type === 'snapshot') await announce();
+      }
+    } catch (error) {
+      logger.debug('The conversation with the owner ended.', { reason: String(error) });
+    } finally {
+      ready();
+    }
+    if (leave.signal.aborted || disposed.signal.aborted) return;
+    following = undefined;
+    ownerSnapshot = undefined;
+    if (end === 'stopped') {
+      isWanted = false;
+      return announce();
+    }
+    await takeOver(end);
+  };
+
+  const adopt = (event: WindowEvent) => {
+    if (event.type === 'snapshot') ownerSnapshot = event.snapshot;
+    if (event.type === 'secrets') handed = event.secrets;
+  };
+
+  const takeOver = async (end: 'gone' | 'yielding'): Promise<void> => {
+    try {
+      // Windows that lose their owner at the same moment shall not all bind at the same moment.
+      await clock.sleep(end === 'yielding' ? 10 : 50 + options.random() * 450, disposed.signal);
+      if (handed !== undefined) await local.adoptSecrets(handed);
+      const deadlineMs = clock.now() + yieldPatienceMs;
+      while (isWanted && following === undefined) {
+        const snapshot = await serveOrFollow();
+        const isYielded = end === 'yielding' && snapshot.state === 'error' && clock.now() < deadlineMs;
+        if (!isYielded) break;
+        await clock.sleep(100, disposed.signal);
+      }
+      await announce();
+    } catch (error) {
+      if (!disposed.signal.aborted)
+        logger.error('Taking over from the other window failed.', { reason: String(error) });
+    }
+  };
+
+  const forward = <Name extends Forwarded>(name: Name): ProxyControl[Name] =>
+    // A boundary: the owner runs the same method with the same arguments, so its answer has the same type.
+    ((...args: unknown[]) =>
+      following === undefined
+        ? (local[name] as (...args: unknown[]) => Promise<unknown>)(...args)
+        : following.follower.call(name, args).catch((error: Error) => {
+            throw following === undefined
+              ? new Error('The window that served has closed. Try again in a moment.')
+              : error;
+          })) as unknown as ProxyControl[Name];
+
+  const stopLocal: HostedProxy['stop'] = async (stopOptions) => {
+    local.windows.broadcast({ type: 'stopped' });
+    isWanted = false;
+    return local.stop(stopOptions);
+  };
+
+  return {
+    async start(startOptions) {
+      isWanted = true;
+      if (following !== undefined) return snapshotOf();
+      return serveOrFollow(startOptions);
+    },
+    async stop(stopOptions) {
+      if (following === undefined) return stopLocal(stopOptions);
+      isWanted = false;
+      await following.follower.call('stop', []);
+      return local.snapshot();
+    },
+    snapshot: async () => snapshotOf(),
+    plans: forward('plans'),
+    addAccount: forward('addAccount'),
+    removeAccount: forward('removeAccount'),
+    setAccountEnabled: forward('setAccountEnabled'),
+    moveAccount: forward('moveAccount'),
+    clearAccount: forward('clearAccount'),
+    testAccount: forward('testAccount'),
+    startSignIn: forward('startSignIn'),
+    pollSignIn: forward('pollSignIn'),
+    cancelSignIn: forward('cancelSignIn'),
+    localKey: forward('localKey'),
+    async updateSettings(settings) {
+      const snapshot = await local.updateSettings(settings);
+      return following === undefined ? snapshot : snapshotOf();
+    },
+    async secretsChanged() {
+      // A follower's own store is not what serves: the owner's is, and it tells its changes.
+      if (following === undefined) await local.secretsChanged();
+    },
+    async dispose() {
+      disposed.abort();
+      following?.leave.abort();
+      await local.dispose();
+    },
+  };
+}
+
+/** Runs what a follower asks for; the list is the owner's, whatever the follower names. */
+export function createWindowCalls(
+  proxy: () => HostedProxy,
+  yieldPort: () => Promise<void>,
+): (call: WindowCall) => Promise<unknown> {
+  return async ({ method, args }) => {
+    if (method === 'yield') return yieldPort();
+    if (method === 'stop') return proxy().stop();
+    const name = forwarded.find((candidate) => candidate === method);
+    if (name === undefined) throw new Error(`Windows do not call ${method}.`);
+    return (proxy()[name] as (...args: readonly unknown[]) => Promise<unknown>)(...args);
+  };
+}

@@ -41,7 +41,7 @@ export interface SettingProblem {
   readonly message: string;
 }
 
-const text = v.pipe(v.string(), v.trim());
+const text = v.pipe(v.string('must be text'), v.trim());
 const listOf = (item: v.GenericSchema<string>) =>
   v.pipe(
     v.union([

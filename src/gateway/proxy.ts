@@ -8,14 +8,18 @@ import { systemClock } from '../core/clock.ts';
 import type { Clock, Logger, SecretStore } from '../core/contracts.ts';
 import type { ProxySnapshot } from '../core/control.ts';
 import { isLoopbackHost, type ProxySettings } from '../core/settings.ts';
+import type { WindowCall } from '../core/window-protocol.ts';
 import type { HostedProxy } from '../core/worker-protocol.ts';
 import { openAiChat } from '../dialects/openai-chat/index.ts';
 import { createApp } from '../server/app.ts';
+import { createWindowOwner, type WindowOwner } from '../server/window-owner.ts';
 import { createTransport, type Transport } from '../upstream/transport.ts';
 import { createLedger } from '../usage/ledger.ts';
 import { createAccountControl } from './account-control.ts';
 import { createAccountKinds } from './account-kinds.ts';
+import { readControlSecret } from './control-secret.ts';
 import { createGateway } from './gateway.ts';
+import { createHandedOverSecrets } from './handed-over-secrets.ts';
 import { readHealth } from './health-file.ts';
 import { createHealthKeeper } from './health-keeper.ts';
 import { createHttpService, readLocalKey } from './http-service.ts';
@@ -23,6 +27,7 @@ import { createLanes } from './lanes.ts';
 import { createModelDirectory } from './models.ts';
 import { createProbe } from './probe.ts';
 import { servedAccounts } from './served-accounts.ts';
+import { createSharedProxy, createWindowCalls, type LocalProxy } from './shared-proxy.ts';
 import { countAccounts, describeService, summariseAccount } from './snapshot.ts';
 import { createStateFiles } from './state-files.ts';
 
@@ -47,9 +52,36 @@ export interface ProxyOptions {
   readonly concurrencyLimit?: number;
 }
 
-/** The composition root: the one list of dialects and account kinds, and who is given what. */
+/** A window that yields to a newer one lets open answers run this long. */
+const yieldDrainMs = 10_000;
+
+/** A proxy for its host: headless it serves alone, in the editor the windows of an install share one. */
 export function createHostedProxy(options: ProxyOptions): HostedProxy {
-  const { secrets, logger, version } = options;
+  if (options.mode === 'headless') return createLocalProxy(options);
+  let shared: HostedProxy | undefined;
+  let local: LocalProxy | undefined;
+  const transport = options.transport ?? createTransport({ environment: options.environment ?? {} });
+  const yieldPort = async () => {
+    local?.windows()?.broadcast({ type: 'yielding' });
+    await local?.stop({ drainMs: yieldDrainMs });
+    await shared?.start();
+  };
+  local = createLocalProxy({ ...options, transport, windowCalls: createWindowCalls(() => shared, yieldPort) });
+  shared = createSharedProxy(local, {
+    ...options,
+    transport,
+    clock: options.clock ?? systemClock,
+    random: options.random ?? Math.random,
+  });
+  return shared;
+}
+
+/** The composition root: the one list of dialects and account kinds, and who is given what. */
+function createLocalProxy(
+  options: ProxyOptions & { readonly windowCalls?: (call: WindowCall) => Promise<unknown> },
+): LocalProxy {
+  const { logger, version, windowCalls } = options;
+  const secrets = createHandedOverSecrets(options.secrets, logger);
   const clock = options.clock ?? systemClock;
   const userAgent = `QwenProxy/${version}`;
   let settings = options.settings;
@@ -107,13 +139,35 @@ export function createHostedProxy(options: ProxyOptions): HostedProxy {
   let isAnnouncing = false;
   /** Many changes of one moment become one snapshot. */
   const changed = () => {
-    if (isAnnouncing || !options.onSnapshot) return;
+    if (isAnnouncing) return;
     isAnnouncing = true;
     setImmediate(() => {
       isAnnouncing = false;
       options.onSnapshot?.(snapshot());
+      windows?.broadcast({ type: 'snapshot', snapshot: snapshot() });
     });
   };
+
+  /** Every entry of the store, for followers. */
+  const allSecrets = async (): Promise<Record<string, string>> => {
+    const entries = await Promise.all(
+      (await secrets.keys()).map(async (key) => [key, await secrets.get(key)] as const),
+    );
+    return Object.fromEntries(entries.flatMap(([key, value]) => (value === undefined ? [] : [[key, value]])));
+  };
+  let windows: WindowOwner | undefined;
+  const openWindows = async (call: (call: WindowCall) => Promise<unknown>) =>
+    createWindowOwner({
+      controlSecret: await readControlSecret(options.stateDirectory),
+      port: () => http.port ?? settings.port,
+      identity: { version, mode: options.mode },
+      firstEvents: async () => [
+        { type: 'secrets', secrets: await allSecrets() },
+        { type: 'snapshot', snapshot: snapshot() },
+      ],
+      call,
+    });
+  const handOut = async () => windows?.broadcast({ type: 'secrets', secrets: await allSecrets() });
 
   let openRequests = 0;
   const http = createHttpService({
@@ -141,6 +195,7 @@ export function createHostedProxy(options: ProxyOptions): HostedProxy {
         health: () => ({ status: 'ok', name: 'qwen-proxy', version, mode: options.mode, pid: process.pid }),
         stopping,
         logger,
+        windows: () => windows,
         onOpenRequests: (count) => {
           openRequests = count;
         },
@@ -183,7 +238,11 @@ export function createHostedProxy(options: ProxyOptions): HostedProxy {
   const opened = (async () => {
     await Promise.all([store.reload(), ledger.reload()]);
     pool = createPoolWith(await readHealth(state));
-    store.onDidChange(changed);
+    store.onDidChange(() => {
+      changed();
+      void handOut().catch((error) => logger.warn('Other windows could not be told.', { reason: String(error) }));
+    });
+    if (windowCalls) windows = await openWindows(windowCalls);
     secrets.onDidChange(
       () =>
         void store
@@ -235,9 +294,19 @@ export function createHostedProxy(options: ProxyOptions): HostedProxy {
       changed();
       return snapshot();
     }),
-    secretsChanged: whenOpen(async () => void (await store.reload())),
+    secretsChanged: whenOpen(async () => {
+      secrets.refresh();
+      await store.reload();
+    }),
+    adoptSecrets: whenOpen(async (entries: Readonly<Record<string, string>>) => {
+      await secrets.adopt(entries);
+      await Promise.all([store.reload(), ledger.reload()]);
+      pool = createPoolWith(await readHealth(state));
+    }),
+    windows: () => windows,
     dispose: async () => {
       await opened.catch(() => {});
+      windows?.close();
       await http.stop(0);
       await keptHealth.settled();
       await ledger.close();

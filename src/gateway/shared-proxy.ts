@@ -10,13 +10,10 @@ import { type Follower, followOwner } from './window-follower.ts';
 
 /** A proxy that serves by itself, with what windows need of one another. */
 export interface LocalProxy extends HostedProxy {
-  /** Every entry of the secret store, for a sealed hand-over. */
-  secrets(): Promise<Readonly<Record<string, string>>>;
   /** Takes over what the last owner handed out: into memory, and into this window's own store where it takes it. */
   adoptSecrets(secrets: Readonly<Record<string, string>>): Promise<void>;
-  readonly windows: WindowOwner;
-  /** Fires the snapshot listener once more. */
-  announce(): void;
+  /** The owner's side of the conversation; absent until the proxy is open. */
+  windows(): WindowOwner | undefined;
 }
 
 export interface SharedProxyOptions {
@@ -168,7 +165,7 @@ export function createSharedProxy(local: LocalProxy, options: SharedProxyOptions
           })) as unknown as ProxyControl[Name];
 
   const stopLocal: HostedProxy['stop'] = async (stopOptions) => {
-    local.windows.broadcast({ type: 'stopped' });
+    local.windows()?.broadcast({ type: 'stopped' });
     isWanted = false;
     return local.stop(stopOptions);
   };
@@ -215,14 +212,16 @@ export function createSharedProxy(local: LocalProxy, options: SharedProxyOptions
 
 /** Runs what a follower asks for; the list is the owner's, whatever the follower names. */
 export function createWindowCalls(
-  proxy: () => HostedProxy,
+  proxy: () => HostedProxy | undefined,
   yieldPort: () => Promise<void>,
 ): (call: WindowCall) => Promise<unknown> {
   return async ({ method, args }) => {
     if (method === 'yield') return yieldPort();
-    if (method === 'stop') return proxy().stop();
+    const target = proxy();
+    if (target === undefined) throw new Error('The proxy is not ready.');
+    if (method === 'stop') return target.stop();
     const name = forwarded.find((candidate) => candidate === method);
     if (name === undefined) throw new Error(`Windows do not call ${method}.`);
-    return (proxy()[name] as (...args: readonly unknown[]) => Promise<unknown>)(...args);
+    return (target[name] as (...args: readonly unknown[]) => Promise<unknown>)(...args);
   };
 }

@@ -14,6 +14,8 @@ import { checkAdminKey, checkClientKey, checkOrigin, type GuardPolicy } from './
 import { limits } from './limits.ts';
 import { normalisePath } from './path.ts';
 import { createNodeExchange, refuse, sendJson } from './respond.ts';
+import type { WindowOwner } from './window-owner.ts';
+import { registerWindowRoutes } from './window-routes.ts';
 
 export interface AppOptions {
   readonly policy: () => GuardPolicy;
@@ -33,6 +35,8 @@ export interface AppOptions {
   readonly logger: Logger;
   /** Told how many requests for generated text are open, on every change. */
   readonly onOpenRequests: (count: number) => void;
+  /** The windows of this install, where the editor runs the server. */
+  readonly windows?: () => WindowOwner | undefined;
   readonly bodyLimitBytes?: number;
   readonly concurrencyLimit?: number;
 }
@@ -131,6 +135,9 @@ export function createApp(options: AppOptions): RequestListener {
       const { status, answer } = await handleAuthRoute(path, body, options);
       sendJson(response, status, { 'cache-control': 'no-store', 'x-request-id': requestId }, answer);
     });
+
+  const { windows } = options;
+  if (windows) registerWindowRoutes((method, path, handle) => route(method, path, errors, handle), windows);
 
   const methods: Readonly<Record<string, string>> = {
     '/health': 'GET, HEAD',

@@ -33,7 +33,8 @@ export async function sendToDemo(request: UpstreamRequest, signal: AbortSignal):
 function demoChunks(body: JsonObject): readonly string[] {
   const messages = objectItems(body, 'messages');
   const asked = textOf(messages.findLast((message) => message.role === 'user')?.content);
-  const tool = calledTool(body, asked);
+  // A user message that asks for the tool stays where it is: an agent would call it again after every result.
+  const tool = calledTool(body, messages.at(-1)?.role === 'user' ? asked : '');
   const isThinking = body.enable_thinking === true;
   const head = {
     object: 'chat.completion.chunk',

@@ -31,7 +31,7 @@ export function foldChatStream(events: readonly Buffer[]): JsonObject {
   return {
     ...head,
     object: 'chat.completion',
-    choices: [...choices.values()].map(finishChoice),
+    choices: [...choices.values()].map(finishChoice).toSorted((a, b) => Number(a.index) - Number(b.index)),
     ...(usage !== undefined && { usage }),
   };
 }
@@ -64,7 +64,7 @@ function foldChoice(choices: Map<unknown, FoldedChoice>, choice: JsonObject): vo
 }
 
 function foldToolCall(calls: Map<unknown, Record<string, unknown>>, call: JsonObject): void {
-  const index = call.index ?? calls.size;
+  const index = call.index ?? indexWithoutOne(calls, call);
   const known = calls.get(index) ?? {};
   const { function: _function, ...rest } = call;
   // Qwen repeats a call's id as "" in its later pieces.
@@ -78,6 +78,13 @@ function foldToolCall(calls: Map<unknown, Record<string, unknown>>, call: JsonOb
     arguments: textOf(before.arguments) + textOf(piece.arguments),
   };
   calls.set(index, known);
+}
+
+/** Pieces without an index: a new id begins the next call, everything else goes on with the last one. */
+function indexWithoutOne(calls: Map<unknown, Record<string, unknown>>, call: JsonObject): unknown {
+  const id = stringField(call, 'id');
+  for (const [index, known] of calls) if (id !== undefined && known.id === id) return index;
+  return id === undefined && calls.size > 0 ? [...calls.keys()].at(-1) : calls.size;
 }
 
 function finishChoice({ fields, message, toolCalls, logprobs }: FoldedChoice): JsonObject {

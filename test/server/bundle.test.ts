@@ -1,0 +1,80 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { promisify } from 'node:util';
+import { type Bundles, buildBundles } from '../support/server-bundle.ts';
+
+/** Loads the bundle, serves one request with it, and tells what that left behind in the process. */
+const script = `
+const { mkdtempSync } = require('node:fs');
+const { tmpdir } = require('node:os');
+const { join } = require('node:path');
+const globals = () => Reflect.ownKeys(globalThis).map(String);
+const listeners = () => process.eventNames().map((name) => [String(name), process.listenerCount(name)]).sort();
+// Node's own fetch classes install a dispatcher when they are first used; it has to stay the one that it is.
+new Response();
+const dispatcher = (number) => globalThis[Symbol.for('undici.globalDispatcher.' + number)];
+const dispatchers = ['1', '2'].map(dispatcher);
+const before = { globals: globals(), listeners: listeners() };
+const { createHostedProxy, parseSettings } = require(process.argv[1]);
+const silent = () => {};
+const entries = new Map();
+(async () => {
+  const proxy = createHostedProxy({
+    settings: parseSettings({ PORT: 0, API_KEY: 'off' }, { port: 0 }).settings,
+    stateDirectory: mkdtempSync(join(tmpdir(), 'qwen-proxy-test-')),
+    version: '0.0.0',
+    mode: 'headless',
+    logger: { debug: silent, info: silent, warn: silent, error: silent },
+    secrets: {
+      keys: async () => [...entries.keys()],
+      get: async (key) => entries.get(key),
+      set: async (key, value) => void entries.set(key, value),
+      delete: async (key) => void entries.delete(key),
+      onDidChange: () => ({ dispose: silent }),
+    },
+  });
+  const { url, state } = await proxy.start();
+  // A refused upstream: the transport is really used.
+  await proxy.addAccount({ id: 'a', plan: 'custom', key: 'sk-x', baseUrl: 'http://127.0.0.1:9/v1', probe: true });
+  const { request } = require('node:http');
+  const status = await new Promise((resolve) => {
+    const asked = request(url + '/health', { agent: false }, (response) => {
+      response.resume().on('end', () => resolve(response.statusCode));
+    });
+    asked.end();
+  });
+  const during = { globals: globals(), listeners: listeners() };
+  await proxy.dispose();
+  console.log(JSON.stringify({ state, status, before, during,
+    isSame: ['1', '2'].every((number, index) => dispatcher(number) === dispatchers[index]) }));
+})();
+`;
+
+describe('bundle: dist/server.js in somebody else’s process', () => {
+  let bundles: Bundles;
+  before(async function () {
+    this.timeout(30_000);
+    bundles = await buildBundles();
+  });
+  after(() => bundles.remove());
+
+  it('holds no code that installs a dispatcher on globalThis', async () => {
+    const code = await readFile(bundles.server, 'utf8');
+    assert.ok(code.includes('undici was called without a dispatcher'), 'undici is in it, without that part');
+    assert.ok(!code.includes('undici.globalDispatcher'));
+  });
+  it('sets no global dispatcher, adds no listeners to the process, leaves no globals', async () => {
+    const { stdout, stderr } = await promisify(execFile)(process.execPath, ['-e', script, bundles.server], {
+      env: { PATH: process.env.PATH },
+    });
+    const { state, status, before, during, isSame } = JSON.parse(stdout);
+    assert.deepEqual([state, status, stderr], ['serving', 200, '']);
+    assert.equal(isSame, true);
+    assert.deepEqual(during.listeners, before.listeners);
+    assert.deepEqual(
+      during.globals.filter((name: string) => !before.globals.includes(name)),
+      [],
+    );
+  }).timeout(15_000);
+});

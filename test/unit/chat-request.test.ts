@@ -1,0 +1,120 @@
+import assert from 'node:assert/strict';
+import { GatewayError } from '../../src/core/errors.ts';
+import { decodeChatRequest } from '../../src/dialects/openai-chat/request.ts';
+import { editChatRequest } from '../../src/upstream/request.ts';
+
+const user = [{ role: 'user', content: 'x' }];
+const decode = (body: unknown, stream = false) => decodeChatRequest(body, { stream });
+
+describe('chat request: decoding', () => {
+  it('takes what it acts on, and leaves the body as it is', () => {
+    const body = { model: 'm', messages: user, stream: true, stream_options: { include_usage: true }, x: { y: 1 } };
+    const request = decode(body);
+    assert.deepEqual([request.model, request.stream, request.includeUsage], ['m', true, true]);
+    assert.equal(request.body, body);
+  });
+  it('null counts as absent', () => {
+    const request = decode({
+      model: null,
+      messages: user,
+      stream: null,
+      stream_options: null,
+      tools: null,
+      max_tokens: null,
+    });
+    assert.deepEqual([request.model, request.stream, request.includeUsage], [undefined, false, false]);
+    assert.equal(decode({ messages: user }, true).stream, true);
+    assert.equal(decode({ messages: user, stream: false }, true).stream, false);
+  });
+
+  const wrong: readonly (readonly [string, unknown, string | undefined])[] = [
+    ['no object', [], undefined],
+    ['no messages', { model: 'm' }, 'messages'],
+    ['messages of another type', { messages: 'x' }, 'messages'],
+    ['no message', { messages: [] }, 'messages'],
+    ['a message that is none', { messages: ['x'] }, 'messages[0]'],
+    ['null among messages', { messages: [...user, null] }, 'messages[1]'],
+    ['a role of another type', { messages: [...user, ...user, { role: 1 }] }, 'messages[2].role'],
+    ['no role', { messages: [...user, ...user, { content: 'x' }] }, 'messages[2].role'],
+    ['an empty model', { messages: user, model: '' }, 'model'],
+    ['a model of another type', { messages: user, model: 4 }, 'model'],
+    ['stream as text', { messages: user, stream: 'true' }, 'stream'],
+    ['stream_options as text', { messages: user, stream_options: 'x' }, 'stream_options'],
+    [
+      'include_usage as number',
+      { messages: user, stream_options: { include_usage: 1 } },
+      'stream_options.include_usage',
+    ],
+    ['tools as object', { messages: user, tools: {} }, 'tools'],
+    ['a tool that is none', { messages: user, tools: [1] }, 'tools[0]'],
+    ['no output at all', { messages: user, max_tokens: 0 }, 'max_tokens'],
+    ['half a token', { messages: user, max_completion_tokens: 1.5 }, 'max_completion_tokens'],
+  ];
+  for (const [name, body, param] of wrong)
+    it(`${name}: names ${param ?? 'the body'}`, () =>
+      assert.throws(
+        () => decode(body),
+        (error) =>
+          error instanceof GatewayError &&
+          error.code === 'invalid_request' &&
+          error.param === param &&
+          // A sentence of ours, not the validator's.
+          !/Expected|received|undefined/.test(error.message),
+      ));
+});
+
+describe('chat request: the edits for Qwen', () => {
+  const edit = (fields: Readonly<Record<string, unknown>>, model = 'qwen3-coder-plus') =>
+    editChatRequest({ model: 'asked', messages: user, ...fields }, model);
+
+  const cases: readonly (readonly [string, Readonly<Record<string, unknown>>, Readonly<Record<string, unknown>>])[] = [
+    ['nothing to edit', { temperature: 0.7, seed: 1 }, { temperature: 0.7, seed: 1 }],
+    ['temperature 2', { temperature: 2 }, { temperature: 1.99 }],
+    ['top_p 0', { top_p: 0 }, { top_p: 0.01 }],
+    ['zeroes that are allowed', { temperature: 0, presence_penalty: 0 }, { temperature: 0, presence_penalty: 0 }],
+    ['fields that are null', { stop: null, tools: null, user: null }, {}],
+    ['fields of others', { store: true, service_tier: 'auto', prediction: {}, reasoning: {}, background: false }, {}],
+    ['unknown fields', { enable_thinking: true, x_new: [1] }, { enable_thinking: true, x_new: [1] }],
+    ['tool_choice required', { tool_choice: 'required' }, { tool_choice: 'auto' }],
+    ['tool_choice none', { tool_choice: 'none' }, { tool_choice: 'none' }],
+    ['more output than there is', { max_tokens: 10_000_000 }, { max_tokens: 65_536 }],
+    ['the same in its newer name', { max_completion_tokens: 10_000_000 }, { max_completion_tokens: 65_536 }],
+    ['output within the limit', { max_tokens: 100 }, { max_tokens: 100 }],
+    ['tools', { tools: [{ type: 'function' }] }, { tools: [{ type: 'function' }], parallel_tool_calls: true }],
+    [
+      'tools, one at a time',
+      { tools: [{ type: 'function' }], parallel_tool_calls: false },
+      { tools: [{ type: 'function' }], parallel_tool_calls: false },
+    ],
+  ];
+  for (const [name, fields, expected] of cases)
+    it(name, () =>
+      assert.deepEqual(edit(fields), {
+        model: 'qwen3-coder-plus',
+        messages: user,
+        stream: true,
+        stream_options: { include_usage: true },
+        ...expected,
+      }),
+    );
+  it('developer becomes system, in its place', () => {
+    const messages = [{ role: 'developer', content: 'a', name: 'n' }, ...user, { role: 'system', content: 'b' }];
+    assert.deepEqual(edit({ messages }).messages, [
+      { role: 'system', content: 'a', name: 'n' },
+      ...user,
+      { role: 'system', content: 'b' },
+    ]);
+  });
+  it('always streams, always counts, and keeps the client’s other stream options', () => {
+    const { stream, stream_options } = edit({ stream: false, stream_options: { include_usage: false, x: 1 } });
+    assert.deepEqual([stream, stream_options], [true, { include_usage: true, x: 1 }]);
+  });
+  it('an unknown model’s output is not limited', () => {
+    assert.equal(edit({ max_tokens: 10_000_000 }, 'somebody-elses-model').max_tokens, 10_000_000);
+  });
+  it('leaves the client’s body alone: another account may need it', () => {
+    const body = Object.freeze({ model: 'a', messages: Object.freeze([...user]), temperature: 2 });
+    editChatRequest(body, 'm');
+    assert.deepEqual(body, { model: 'a', messages: user, temperature: 2 });
+  });
+});

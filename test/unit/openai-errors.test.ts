@@ -1,0 +1,87 @@
+import assert from 'node:assert/strict';
+import { type ErrorCode, errorScopes, GatewayError } from '../../src/core/errors.ts';
+import { openAiChat } from '../../src/dialects/openai-chat/index.ts';
+
+const types: Readonly<Record<number, string>> = {
+  400: 'invalid_request_error',
+  401: 'invalid_request_error',
+  403: 'invalid_request_error',
+  404: 'invalid_request_error',
+  405: 'invalid_request_error',
+  413: 'invalid_request_error',
+  499: 'server_error',
+  500: 'server_error',
+  502: 'server_error',
+  503: 'server_error',
+  504: 'server_error',
+};
+const statuses: Readonly<Record<ErrorCode, number>> = {
+  invalid_request: 400,
+  context_too_long: 400,
+  content_filtered: 400,
+  body_too_large: 413,
+  client_rejected: 403,
+  unauthorized: 401,
+  token_expired: 401,
+  service_ended: 401,
+  billing: 429,
+  quota_exhausted: 429,
+  quota_soft: 429,
+  rate_limited: 429,
+  token_rate_limited: 429,
+  burst: 429,
+  concurrency: 429,
+  model_not_found: 404,
+  model_not_allowed: 403,
+  access_denied: 403,
+  wrong_path: 502,
+  upstream_error: 502,
+  upstream_overloaded: 503,
+  upstream_timeout: 504,
+  upstream_unreachable: 502,
+  upstream_protocol: 502,
+  model_output: 502,
+  client_unauthorized: 401,
+  forbidden: 403,
+  not_found: 404,
+  method_not_allowed: 405,
+  no_account: 503,
+  accounts_cooling: 429,
+  too_many_requests: 429,
+  shutting_down: 503,
+  client_gone: 499,
+  internal: 500,
+};
+
+describe('OpenAI errors', () => {
+  for (const code of Object.keys(errorScopes) as ErrorCode[])
+    it(`${code}: ${statuses[code]}`, () => {
+      const error = new GatewayError(code, 'What happened.', { fix: 'What to do.', param: 'p', retryAfterMs: 1_200 });
+      const { status, headers, body } = openAiChat.encodeError(error, 'req_1');
+      assert.equal(status, statuses[code]);
+      const { error: object, ...rest } = body as { error: Record<string, unknown> };
+      assert.deepEqual(rest, { request_id: 'req_1' });
+      assert.deepEqual(Object.keys(object), ['message', 'type', 'param', 'code']);
+      assert.deepEqual([object.message, object.param], ['What happened. What to do.', 'p']);
+      assert.ok(object.code === null || /^[a-z_]+$/.test(String(object.code)));
+      if (status === 429) assert.match(String(object.type), /^(rate_limit_error|insufficient_quota)$/);
+      else assert.equal(object.type, types[status]);
+      assert.deepEqual(headers, status === 429 || status === 503 ? { 'retry-after': '2' } : {});
+    });
+  it('without a wait there is no Retry-After, and a short one is a second', () => {
+    const headers = (retryAfterMs?: number) =>
+      openAiChat.encodeError(new GatewayError('rate_limited', 'x', { retryAfterMs }), 'r').headers;
+    assert.deepEqual(
+      [headers(), headers(0), headers(1), headers(61_000)],
+      [{}, { 'retry-after': '1' }, { 'retry-after': '1' }, { 'retry-after': '61' }],
+    );
+  });
+  it('in a stream it is one data event', () => {
+    const text = openAiChat.encodeStreamError(new GatewayError('upstream_error', 'two\nlines'), 'req_1');
+    assert.match(text, /^data: \{.*\}\n\n$/);
+    assert.deepEqual(JSON.parse(text.slice(6)), {
+      error: { message: 'two\nlines', type: 'server_error', param: null, code: null },
+      request_id: 'req_1',
+    });
+  });
+});

@@ -22,7 +22,22 @@ const layers = [
   ['usage', ['core']],
   ['server', ['core', 'gateway/exchange.ts', 'gateway/gateway.ts']],
   // The attempt loop knows no wire format, no server and no upstream.
-  ['gateway/gateway.ts', ['core', 'accounts', 'usage', 'gateway/exchange.ts', 'gateway/judge.ts']],
+  [
+    'gateway/gateway.ts',
+    [
+      'core',
+      'accounts',
+      'usage',
+      'gateway/attempt.ts',
+      'gateway/exchange.ts',
+      'gateway/judge.ts',
+      'gateway/session-key.ts',
+      'gateway/trace.ts',
+    ],
+  ],
+  ['gateway/session-key.ts', ['core']],
+  ['gateway/attempt.ts', ['core', 'accounts', 'gateway/exchange.ts']],
+  ['gateway/trace.ts', ['core', 'accounts', 'usage', 'gateway/exchange.ts']],
   ['gateway/judge.ts', ['core']],
   ['gateway/exchange.ts', ['core']],
   ['gateway', ['core', 'wire', 'accounts', 'usage', 'dialects', 'upstream', 'server']],

@@ -26,6 +26,16 @@ const common = {
   createdAtMs: v.number(),
   /** When the user last ended every cooldown: what was held against the account before counts no more, in any process. */
   clearedAtMs: v.optional(v.number()),
+  /** Accounts of one main account share its limits: rotating between them gains nothing. */
+  group: v.optional(v.string()),
+  /** A limit of the user's own, counted like the plan's windows. */
+  limit: v.optional(
+    v.object({
+      window: v.picklist(['hour', 'day', 'week', 'month']),
+      requests: v.optional(v.number()),
+      tokens: v.optional(v.number()),
+    }),
+  ),
   baseUrl: v.optional(v.string()),
   anthropicBaseUrl: v.optional(v.string()),
   responsesBaseUrl: v.optional(v.string()),
@@ -33,7 +43,13 @@ const common = {
 
 const accountSchema = v.variant('kind', [
   v.object({ ...common, kind: v.literal('api-key'), secret: apiKeySecret }),
-  v.object({ ...common, kind: v.literal('oauth-device'), secret: oauthSecret }),
+  v.object({
+    ...common,
+    kind: v.literal('oauth-device'),
+    secret: oauthSecret,
+    /** Path of qwen-code's credential file: the tokens live there, and `secret` is empty. */
+    linkedFile: v.optional(v.string()),
+  }),
   v.object({ ...common, kind: v.literal('demo') }),
 ]);
 

@@ -1,5 +1,5 @@
 import type { AccountState } from '../core/control.ts';
-import type { ErrorCode, GatewayError } from '../core/errors.ts';
+import type { ErrorCode, GatewayError, QuotaWindowName } from '../core/errors.ts';
 import { quotaResetMs } from './windows.ts';
 
 const second = 1_000;
@@ -77,6 +77,8 @@ export interface HealthEntry {
   readonly count: number;
   readonly reason: string;
   readonly fix?: string;
+  /** The quota window that the upstream said is used up. */
+  readonly window?: QuotaWindowName;
 }
 
 /** Everything remembered against one account; plain data that is kept across restarts. */
@@ -128,6 +130,7 @@ export function afterFailure(health: Health, error: GatewayError, model: string,
     count,
     reason: error.message,
     ...(error.fix !== undefined && { fix: error.fix }),
+    ...(error.window !== undefined && { window: error.window }),
   };
   return [...remembered.filter((other) => !isSame(other)), entry];
 }
@@ -139,6 +142,11 @@ export function afterFailure(health: Health, error: GatewayError, model: string,
 export function afterSuccess(health: Health, model: string, sentAtMs: number): Health {
   const rest = health.filter((entry) => !applies(entry, model) || entry.sinceMs > sentAtMs);
   return rest.length === health.length ? health : rest;
+}
+
+/** The entries that hold now, those of single models included: what there is to show. */
+export function holding(health: Health, nowMs: number): Health {
+  return health.filter((entry) => holds(entry, nowMs));
 }
 
 /** What the entries mean now, for one model or (without one) for the account as a whole. */

@@ -1,8 +1,10 @@
 import type { Clock } from '../core/contracts.ts';
-import { GatewayError } from '../core/errors.ts';
+import type { ErrorCode, GatewayError } from '../core/errors.ts';
 import type { AccountStrategy } from '../core/settings.ts';
 import type { Account } from './account.ts';
-import { afterFailure, afterSuccess, type Health, type Standing, standing } from './health.ts';
+import { createAffinity } from './affinity.ts';
+import { afterFailure, afterSuccess, type Health, holding, type Standing, standing } from './health.ts';
+import { noAccount, noModel, nothingReady } from './pool-errors.ts';
 import { rank } from './selection.ts';
 
 /** When every account is cooling for a passing cause, one trial request at a time, and at most one in this long. */
@@ -19,6 +21,8 @@ export interface PoolOptions {
   readonly accounts: () => readonly Account[];
   readonly strategy: () => AccountStrategy;
   readonly requestsToday: (id: string) => number;
+  /** What remains of the account's tightest quota window, 0 to 1; `undefined` where no limit is known. */
+  readonly quotaLeft: (account: Account) => number | undefined;
   /** Which model an account would use for what the client asked, or `undefined` where its plan has none for it. */
   readonly modelFor: (account: Account, asked: string | undefined) => string | undefined;
   /** Health as it was kept from the last run. */
@@ -31,6 +35,8 @@ export interface AcquireOptions {
   readonly model: string | undefined;
   /** Accounts that this request tried already. */
   readonly tried: ReadonlySet<string>;
+  /** The conversation it belongs to, which stays on its account as long as that one is ready. */
+  readonly session?: string | undefined;
 }
 
 export type Outcome =
@@ -44,9 +50,13 @@ export interface Pool {
   /** @throws GatewayError `no_account`, `model_not_found` or `accounts_cooling` (with a true `retryAfterMs`). */
   acquire(options: AcquireOptions): Lease;
   report(lease: Lease, outcome: Outcome): void;
+  /** The upstream has begun to answer: a trial is over, whatever the answer's length. */
+  committed(lease: Lease): void;
   /** Another account than those in `tried` is ready for the model now. */
   hasReady(options: AcquireOptions): boolean;
   standing(account: Account, model?: string): Standing;
+  /** Everything that stands against the account now, single models included. */
+  obstacles(account: Account): Health;
   /** Ends every cooldown and `unauthorized`. */
   clear(id: string): void;
   forget(id: string): void;
@@ -55,6 +65,7 @@ export interface Pool {
 
 export function createPool(options: PoolOptions): Pool {
   const { clock } = options;
+  const affinity = createAffinity(clock);
   const health = new Map<string, Health>(options.health);
   const inFlight = new Map<string, number>();
   /** Leases that are trials: the next one may only start when they are reported. */
@@ -86,6 +97,11 @@ export function createPool(options: PoolOptions): Pool {
         const model = options.modelFor(account, asked);
         return model === undefined ? [] : [{ account, model, standing: standingOf(account, model) }];
       });
+  /** Accounts that share the limits of one main account: what one met, all have met. */
+  const sharing = (account: Account): readonly Account[] =>
+    account.group === undefined
+      ? [account]
+      : options.accounts().filter((other) => other.id === account.id || other.group === account.group);
   const lease = (account: Account, model: string): Lease => {
     lastId = account.id;
     inFlight.set(account.id, (inFlight.get(account.id) ?? 0) + 1);
@@ -95,19 +111,12 @@ export function createPool(options: PoolOptions): Pool {
   };
 
   return {
-    acquire({ model: asked, tried }) {
+    acquire({ model: asked, tried, session }) {
       const accounts = options.accounts();
       const enabled = accounts.filter((account) => account.enabled);
       if (enabled.length === 0) throw noAccount(accounts.length);
       const able = ableTo(asked);
-      if (able.length === 0)
-        throw new GatewayError(
-          'model_not_found',
-          asked === undefined
-            ? 'None of your accounts offers a model for requests that name none.'
-            : `None of your accounts offers the model ${asked}.`,
-          { param: 'model' },
-        );
+      if (able.length === 0) throw noModel(asked);
       const untried = able.filter(({ account }) => !tried.has(account.id));
 
       const ready = untried.filter((entry) => entry.standing.state === 'ready');
@@ -117,12 +126,17 @@ export function createPool(options: PoolOptions): Pool {
           id: account.id,
           requestsToday: options.requestsToday(account.id),
           inFlight: inFlight.get(account.id) ?? 0,
-          quotaLeft: undefined,
+          quotaLeft: options.quotaLeft(account),
         })),
         { lastId, userOrder: accounts.map((account) => account.id) },
       );
-      const chosen = ready.find(({ account }) => account.id === best?.id);
-      if (chosen) return lease(chosen.account, chosen.model);
+      const bound = session === undefined ? undefined : affinity.accountOf(session);
+      const chosen =
+        ready.find(({ account }) => account.id === bound) ?? ready.find(({ account }) => account.id === best?.id);
+      if (chosen) {
+        if (session !== undefined) affinity.bind(session, chosen.account.id);
+        return lease(chosen.account, chosen.model);
+      }
 
       const trial = untried
         .filter((entry) => entry.standing.transient)
@@ -155,17 +169,25 @@ export function createPool(options: PoolOptions): Pool {
       const known = healthOf(stored);
       if (outcome.kind === 'answered')
         setHealth(account.id, afterSuccess(known, model, leasedAtMs.get(granted) ?? clock.now()));
-      if (outcome.kind === 'failed') setHealth(account.id, afterFailure(known, outcome.error, model, clock.now()));
+      if (outcome.kind !== 'failed') return;
+      const { error } = outcome;
+      for (const other of sharedLimits.has(error.code) ? sharing(stored) : [stored])
+        setHealth(other.id, afterFailure(healthOf(other), error, model, clock.now()));
+    },
+    committed(granted) {
+      if (trials.delete(granted)) trialOpen = false;
     },
 
     hasReady: ({ model, tried }) =>
       ableTo(model).some(({ account, standing }) => standing.state === 'ready' && !tried.has(account.id)),
 
     standing: standingOf,
+    obstacles: (account) => holding(healthOf(account), clock.now()),
     clear: (id) => setHealth(id, noHealth),
     forget(id) {
       setHealth(id, noHealth);
       inFlight.delete(id);
+      affinity.forget(id);
     },
     health,
   };
@@ -173,25 +195,5 @@ export function createPool(options: PoolOptions): Pool {
 
 const noHealth: Health = [];
 
-function noAccount(stored: number): GatewayError {
-  return stored === 0
-    ? new GatewayError('no_account', 'No Qwen account is set up.', {
-        fix: 'Run “Qwen: Login” in VS Code, or `accounts add` on the command line.',
-      })
-    : new GatewayError('no_account', 'Every Qwen account is switched off.', { fix: 'Enable an account.' });
-}
-
-/** Tells a client truly when it is worth coming back, and a person why nothing can serve. */
-function nothingReady(entries: readonly (Standing & { readonly label: string })[], nowMs: number): GatewayError {
-  const reasons = entries.map((entry) => `${entry.label}: ${entry.state}${entry.reason ? ` (${entry.reason})` : ''}`);
-  const message = `No Qwen account can serve this now. ${reasons.join(' · ')}`;
-  const ends = entries.flatMap((entry) => (entry.untilMs === undefined ? [] : [entry.untilMs]));
-  if (ends.length === 0) {
-    const refused = entries.find((entry) => entry.state === 'unauthorized');
-    return new GatewayError(refused ? 'unauthorized' : 'no_account', message, { fix: refused?.fix });
-  }
-  const isPassing = entries.some((entry) => entry.state === 'cooling');
-  return new GatewayError(isPassing ? 'accounts_cooling' : 'quota_exhausted', message, {
-    retryAfterMs: Math.max(1_000, Math.min(...ends) - nowMs),
-  });
-}
+/** Limits that Qwen counts per main account and model, all its keys together ("Rate limits" page). */
+const sharedLimits: ReadonlySet<ErrorCode> = new Set(['rate_limited', 'token_rate_limited', 'burst', 'billing']);

@@ -1,7 +1,9 @@
-import type { AccountSummary, AddAccountInput } from '../core/control.ts';
+import type { AccountSummary, AddAccountInput, PlanFinding } from '../core/control.ts';
 import type { HostedProxy } from '../core/worker-protocol.ts';
 import { UsageError } from './environment.ts';
+import { type SearchOptions, searchPlan } from './find.ts';
 import { withProxy } from './host.ts';
+import { asUsage, processTerminal, readKey, withFix } from './terminal.ts';
 
 /** Accounts of this home; the demo account that stands in for none is not one of them. */
 async function stored(proxy: HostedProxy): Promise<readonly AccountSummary[]> {
@@ -30,15 +32,16 @@ export async function listAccounts({ json }: { readonly json?: boolean }): Promi
   const accounts = await withProxy(stored);
   if (json) printJson(accounts);
   else if (accounts.length === 0)
-    process.stderr.write('No account yet. Add one with: qwen-openai-proxy accounts add --id ID --plan PLAN\n');
+    process.stderr.write('No account yet. Add one with: qwen-openai-proxy accounts add --id ID\n');
   else
     printTable(
-      accounts.map(({ id, planLabel, state, reason, untilMs, requestsToday }) => ({
+      accounts.map(({ id, planLabel, state, reason, untilMs, requestsToday, group }) => ({
         id,
         plan: planLabel,
         state,
         until: until(untilMs),
         today: String(requestsToday),
+        group: group ?? '',
         reason: reason ?? '',
       })),
     );
@@ -68,35 +71,61 @@ export async function countAccounts({ json }: { readonly json?: boolean }): Prom
   return 0;
 }
 
-async function readKey(): Promise<string> {
-  if (process.stdin.isTTY) process.stderr.write('Paste the API key and press Enter, then Ctrl+D:\n');
-  let text = '';
-  process.stdin.setEncoding('utf8');
-  for await (const part of process.stdin) text += part;
-  return text.trim();
-}
-
-export async function addAccount(options: Omit<AddAccountInput, 'key'>): Promise<number> {
-  const key = options.plan === 'demo' ? undefined : await readKey();
+/** Stores an account; where the plan is not named, the doctor looks for it first. */
+export async function addAccount({
+  plan,
+  yes,
+  billed,
+  ...options
+}: Omit<AddAccountInput, 'key' | 'plan'> & { readonly plan?: string } & SearchOptions): Promise<number> {
+  const key = plan === 'demo' ? undefined : await readKey(processTerminal);
   return withProxy(async (proxy) => {
-    const { account, verdict } = await asUsage(() =>
-      proxy.addAccount({ ...options, ...(key !== undefined && { key }) }),
+    const consent = { ...(yes !== undefined && { yes }), ...(billed !== undefined && { billed }) };
+    const found = plan === undefined ? await findPlan(proxy, key ?? '', { ...options, ...consent }) : undefined;
+    if (plan === undefined && found === undefined) return 1;
+    const { baseUrl, ...rest } = options;
+    // A base URL that names a fixed plan has done its work; such a plan takes none.
+    const keepsUrl = baseUrl !== undefined && (found === undefined || ['custom', 'workspace'].includes(found.plan));
+    const { account, verdict, terms } = await asUsage(() =>
+      proxy.addAccount({
+        ...rest,
+        ...(keepsUrl && { baseUrl }),
+        plan: plan ?? found?.plan ?? '',
+        ...(key !== undefined && { key }),
+        // The search was the probe.
+        probe: options.probe && found === undefined,
+      }),
     );
-    process.stdout.write(`added ${account.id} (${account.planLabel})\n`);
+    processTerminal.out(`added ${account.id} (${account.planLabel})\n`);
     // The verdict is advice: the account is stored whatever it says.
-    if (verdict) process.stderr.write(`${verdict.message}${verdict.fix === undefined ? '' : ` ${verdict.fix}`}\n`);
-    const { terms } = (await proxy.plans()).find(({ name }) => name === account.plan) ?? {};
-    if (terms !== undefined) process.stderr.write(`${terms}\n`);
+    if (verdict) processTerminal.say(`${withFix(verdict)}\n`);
+    if (terms !== undefined) processTerminal.say(`${terms}\n`);
     return 0;
   });
 }
 
-export async function testAccount(id: string): Promise<number> {
+async function findPlan(proxy: HostedProxy, key: string, options: SearchOptions): Promise<PlanFinding | undefined> {
+  const { found, isUnasked } = await searchPlan(proxy, { key, ...options }, processTerminal);
+  if (isUnasked) throw new UsageError('Name the plan with --plan, or say --yes to have these hosts asked.');
+  if (found === undefined) processTerminal.say('No plan took the key; nothing was stored.\n');
+  return found;
+}
+
+export async function testAccount(id: string, { billed }: { readonly billed?: boolean } = {}): Promise<number> {
   return withProxy(async (proxy) => {
-    const verdict = await asUsage(() => proxy.testAccount(id));
-    const line = `${verdict.message}${verdict.fix === undefined ? '' : ` ${verdict.fix}`}\n`;
+    const verdict = await asUsage(() => proxy.testAccount(id, { billed: billed === true }));
+    const line = `${withFix(verdict)}${verdict.needsBilledTest ? ' (--billed)' : ''}\n`;
     (verdict.ok ? process.stdout : process.stderr).write(line);
     return verdict.ok ? 0 : 1;
+  });
+}
+
+/** `accounts group ID [NAME]`: which accounts share their limits. */
+export async function groupAccount(id: string, name: string | undefined): Promise<number> {
+  return withProxy(async (proxy) => {
+    await asUsage(() => (name === undefined ? proxy.setAccountGroup(id) : proxy.setAccountGroup(id, name)));
+    processTerminal.out(name === undefined ? `ungrouped ${id}\n` : `grouped ${id}\n`);
+    return 0;
   });
 }
 
@@ -111,14 +140,4 @@ export function changeAccount(
       process.stdout.write(`${done} ${id}\n`);
       return 0;
     });
-}
-
-/** What the control surface rejects is a mistake of the caller. */
-async function asUsage<Result>(work: () => Promise<Result>): Promise<Result> {
-  try {
-    return await work();
-  } catch (error) {
-    if (error instanceof Error && error.name === 'InputError') throw new UsageError(error.message, { cause: error });
-    throw error;
-  }
 }

@@ -1,11 +1,12 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { renderUnicodeCompact } from 'uqr';
 import { withProxy } from './host.ts';
+import { asUsage } from './terminal.ts';
 
 /** The device flow in a terminal: QR code, URL and code, then waiting until it is settled. */
 export async function login({ id }: { readonly id?: string }): Promise<number> {
   return withProxy(async (proxy) => {
-    const flow = await proxy.startSignIn(id === undefined ? {} : { id });
+    const flow = await asUsage(() => proxy.startSignIn(id === undefined ? {} : { id }));
     process.stdout.write(
       `${renderUnicodeCompact(flow.verificationUriComplete, { border: 2 })}\n\n` +
         `Open ${flow.verificationUriComplete}\nand confirm the code ${flow.userCode}. It is valid for ${Math.round((flow.expiresAtMs - Date.now()) / 60_000)} minutes.\n`,

@@ -1,8 +1,12 @@
-import { Command, CommanderError, InvalidArgumentError } from 'commander';
-import { addAccount, changeAccount, countAccounts, listAccounts, testAccount } from './accounts.ts';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import type { ImportConflict } from '../core/control.ts';
+import { addAccount, changeAccount, countAccounts, groupAccount, listAccounts, testAccount } from './accounts.ts';
 import { UsageError } from './environment.ts';
+import { findAccount } from './find.ts';
 import { version, withProxy } from './host.ts';
+import { linkAccount } from './link.ts';
 import { login } from './login.ts';
+import { exportAccounts, importAccounts } from './portable.ts';
 import { serve } from './serve.ts';
 
 /** Exit codes: 0 done, 1 it failed, 2 the call was wrong. */
@@ -35,20 +39,36 @@ accounts
   .command('add')
   .description('store an account; the API key is read from stdin')
   .requiredOption('--id <id>', 'name of the account: lower-case letters, digits, "-", "_", "."')
-  .requiredOption(
+  .option(
     '--plan <plan>',
-    'standard-cn, standard-intl, standard-us, standard-hk, workspace, coding-cn, coding-intl, token-cn, token-intl, custom',
+    'looked for when left out, with your consent; standard-cn, standard-intl, standard-us, standard-hk, workspace, coding-cn, coding-intl, token-cn, token-intl, custom',
   )
   .option('--label <label>', 'name to show')
   .option('--base-url <url>', 'OpenAI base URL ending in /v1 (custom), or the workspace host (workspace)')
   .option('--anthropic-base-url <url>', 'Anthropic base URL (custom)')
   .option('--responses-base-url <url>', 'OpenAI base URL that serves /responses (custom)')
+  .option('--yes', 'without --plan: send the key to every host it may belong to, until one takes it')
+  .option('--billed', 'without --plan: ask for one token of an answer where nothing free tells')
   .option('--no-probe', 'do not ask the upstream whether the key works')
   .action(run(addAccount));
 accounts
+  .command('find')
+  .description('find the plan of an API key, which is read from stdin; stores nothing')
+  .option('--base-url <url>', 'the address the key is for')
+  .option('--yes', 'send the key to every host it may belong to, until one takes it')
+  .option('--billed', 'ask for one token of an answer where nothing free tells')
+  .option('--json', 'for machines')
+  .action(run(findAccount));
+accounts
+  .command('link')
+  .description('use the sign-in of qwen-code, which stays in its own file')
+  .option('--file <file>', 'its credential file; found in ~/.qwen when left out')
+  .option('--id <id>', 'name of the account')
+  .action(run(linkAccount));
+accounts
   .command('login')
   .description('sign in with the device flow; shows a QR code')
-  .option('--id <id>', 'name of the account')
+  .option('--id <id>', 'name of the account; that of a signed-in one renews its sign-in')
   .action(run(login));
 accounts
   .command('list')
@@ -64,7 +84,8 @@ accounts
   .command('test')
   .argument('<id>')
   .description('ask the upstream whether the account works')
-  .action(run(testAccount));
+  .option('--billed', 'ask for one token of an answer, which may be charged')
+  .action(run((id: string, options: { readonly billed?: boolean }) => testAccount(id, options)));
 accounts
   .command('enable')
   .argument('<id>')
@@ -88,6 +109,26 @@ accounts
   .action(
     run((id: string, index: number) => changeAccount('moved', (proxy, name) => proxy.moveAccount(name, index))(id)),
   );
+accounts
+  .command('group')
+  .argument('<id>')
+  .argument('[name]', 'left out: it stands alone')
+  .description('say that accounts belong to one main account and share its limits')
+  .action(run((id: string, name: string | undefined) => groupAccount(id, name)));
+accounts
+  .command('export')
+  .description('all accounts, encrypted under a passphrase (stdin or QWEN_PROXY_PASSPHRASE)')
+  .option('--out <file>', 'write a new file (0600) instead of stdout')
+  .option('--force', 'replace the file')
+  .action(run(exportAccounts));
+accounts
+  .command('import')
+  .argument('<file>')
+  .description('add the accounts of an exported file')
+  .addOption(
+    new Option('--on-conflict <what>', 'when an id is taken').choices(['skip', 'replace', 'rename']).default('skip'),
+  )
+  .action(run((file: string, options: { readonly onConflict: ImportConflict }) => importAccounts(file, options)));
 accounts
   .command('remove')
   .argument('<id>')

@@ -9,6 +9,28 @@ export type AccountKindName = 'api-key' | 'oauth-device' | 'demo';
 /** `ready` may serve; `cooling` waits out a transient fault; `exhausted` waits for a quota window; `unauthorized` needs the user; `disabled` was switched off. */
 export type AccountState = 'ready' | 'cooling' | 'exhausted' | 'unauthorized' | 'disabled';
 
+/** Where one quota window of an account stands, counted on this machine and corrected by the upstream's own word. */
+export interface WindowSummary {
+  readonly name: 'hour' | 'day' | 'week' | 'month';
+  readonly usedRequests: number;
+  readonly usedTokens: number;
+  readonly limitRequests?: number;
+  readonly limitTokens?: number;
+  /** What remains, 0 to 1; absent where no limit is known. */
+  readonly left?: number;
+  readonly resetsMs: number;
+  /** When it will be used up at the present pace, if that is before it resets. */
+  readonly usedUpMs?: number;
+}
+
+/** One model that the account cannot serve for a while, although it is ready for others. */
+export interface ModelObstacle {
+  readonly model: string;
+  readonly reason: string;
+  /** When it is tried again, epoch milliseconds. */
+  readonly untilMs?: number;
+}
+
 export interface AccountSummary {
   readonly id: string;
   readonly label: string;
@@ -25,10 +47,17 @@ export interface AccountSummary {
   /** What the user can do about it, one sentence. */
   readonly fix?: string;
   /** Client requests it answered since 00:00 UTC. */
+  /** Models that are out for a while, the account itself being ready. */
+  readonly obstacles: readonly ModelObstacle[];
+  readonly windows: readonly WindowSummary[];
   readonly requestsToday: number;
   readonly inputTokensToday: number;
   readonly outputTokensToday: number;
   readonly createdAtMs: number;
+  /** Accounts of one group belong to one main account and share its limits. */
+  readonly group?: string;
+  /** The file of another program that holds its tokens. */
+  readonly linkedFile?: string;
 }
 
 export interface PlanSummary {
@@ -56,6 +85,51 @@ export interface ProbeVerdict {
   readonly fix?: string;
   readonly models?: readonly string[];
   readonly durationMs: number;
+  /** No free call could tell: {@link ProxyControl.testAccount} with `billed` can, after the user's own yes. */
+  readonly needsBilledTest?: boolean;
+}
+
+/** A plan that a key may belong to, and the host it would be sent to. */
+export interface PlanCandidate {
+  readonly plan: string;
+  readonly label: string;
+  readonly host: string;
+}
+
+/** Which plans a key may belong to, in the order they would be asked. Nothing was sent to tell it. */
+export interface KeyDiagnosis {
+  readonly candidates: readonly PlanCandidate[];
+}
+
+/**
+ * What one candidate said: `works`; `tools-only` = the key is right, and the plan answers accepted coding tools only;
+ * `known` = the key is right, and something else stands in the way; `unclear` = no free call tells.
+ */
+export type PlanAnswer = 'works' | 'tools-only' | 'known' | 'refused' | 'unreachable' | 'unclear';
+
+/** One candidate's answer, as a sentence for a person. */
+export interface PlanFinding extends PlanCandidate {
+  readonly answer: PlanAnswer;
+  readonly message: string;
+  /** The way out, one sentence. */
+  readonly fix?: string;
+  readonly models?: readonly string[];
+}
+
+export interface FindPlanInput {
+  readonly key: string;
+  /** The plans the user agreed to ask; the key is sent to no other host. */
+  readonly plans: readonly string[];
+  /** For `custom` and `workspace`. */
+  readonly baseUrl?: string;
+  /** Ask for one token of an answer where nothing free tells; only after the user's own yes. */
+  readonly billed?: boolean;
+}
+
+/** Every plan that was asked, and the best of them: the first that takes the key, else one that knows it. */
+export interface PlanSearch {
+  readonly findings: readonly PlanFinding[];
+  readonly found?: PlanFinding;
 }
 
 export interface AddAccountInput {
@@ -75,6 +149,25 @@ export interface AddAccountResult {
   readonly account: AccountSummary;
   /** Absent when no probe was asked for. */
   readonly verdict?: ProbeVerdict;
+  /** Terms of the plan that were not shown on this install yet. */
+  readonly terms?: string;
+}
+
+/** What to do with an imported account whose id is taken. */
+export type ImportConflict = 'skip' | 'replace' | 'rename';
+
+export interface ImportCounts {
+  readonly added: number;
+  readonly replaced: number;
+  readonly skipped: number;
+}
+
+/** An encrypted copy of the accounts. */
+export interface ExportedAccounts {
+  readonly text: string;
+  readonly count: number;
+  /** Ids that were left out: their tokens belong to another program's file. */
+  readonly leftOut: readonly string[];
 }
 
 /** A started device flow. The verifier, the device code and the tokens stay in the server. */
@@ -133,7 +226,26 @@ export interface ProxyControl {
   moveAccount(id: string, index: number): Promise<void>;
   /** Ends every cooldown and `unauthorized`. */
   clearAccount(id: string): Promise<void>;
-  testAccount(id: string): Promise<ProbeVerdict>;
+  /** @param options `billed` asks for one token of an answer; only after the user's own yes. */
+  testAccount(id: string, options?: { readonly billed?: boolean }): Promise<ProbeVerdict>;
+  /** Names the plans a key may belong to without sending it anywhere; refuses keys of other vendors. */
+  diagnoseKey(input: { readonly key: string; readonly baseUrl?: string }): Promise<KeyDiagnosis>;
+  /** Asks the agreed plans one by one, and stops at the first that takes the key. Nothing is stored. */
+  findPlan(input: FindPlanInput): Promise<PlanSearch>;
+  /** Says that the account shares its limits with the others of `group`; without one it stands alone. */
+  setAccountGroup(id: string, group?: string): Promise<void>;
+  /** All accounts with their credentials, encrypted under the passphrase. */
+  exportAccounts(input: { readonly passphrase: string }): Promise<ExportedAccounts>;
+  importAccounts(input: {
+    readonly text: string;
+    readonly passphrase: string;
+    readonly onConflict: ImportConflict;
+  }): Promise<ImportCounts>;
+  /** qwen-code's credential files on this machine that no account is linked to yet. */
+  linkableFiles(): Promise<readonly string[]>;
+  /** Adds an account whose tokens stay in another program's file; without one the only linkable file is taken. */
+  linkAccount(input: { readonly file?: string; readonly id?: string }): Promise<AddAccountResult>;
+  /** With the id of a device-flow account its tokens are renewed in place. */
   startSignIn(input: { readonly id?: string }): Promise<SignInStart>;
   pollSignIn(handle: string): Promise<SignInPoll>;
   cancelSignIn(handle: string): Promise<void>;

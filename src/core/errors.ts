@@ -56,7 +56,8 @@ const scopeOfCode = {
 export type ErrorCode = keyof typeof scopeOfCode;
 
 /** Which quota an upstream said is used up. `model` = one model's free tier, `unknown` = it did not say. */
-export type QuotaWindowName = 'hour' | 'day' | 'week' | 'month' | 'model' | 'unknown';
+export const quotaWindowNames = ['hour', 'day', 'week', 'month', 'model', 'unknown'] as const;
+export type QuotaWindowName = (typeof quotaWindowNames)[number];
 
 export interface GatewayErrorOptions {
   /** Status the upstream answered with; absent where no HTTP answer came. */

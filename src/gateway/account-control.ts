@@ -1,98 +1,58 @@
-import { type Account, accountIdPattern } from '../accounts/account.ts';
-import { type RefreshableTokens, requireRefreshToken, type SignIns } from '../accounts/sign-in.ts';
+import type { Account } from '../accounts/account.ts';
+import type { LinkedCredentials } from '../accounts/linked-credentials.ts';
+import type { SignIns } from '../accounts/sign-in.ts';
 import type { AccountStore } from '../accounts/store.ts';
 import type { Clock } from '../core/contracts.ts';
-import type {
-  AccountSummary,
-  AddAccountInput,
-  PlanSummary,
-  ProbeVerdict,
-  ProxyControl,
-  SignInPoll,
-} from '../core/control.ts';
-import { toGatewayError } from '../core/errors.ts';
-import { foreignKeyOwner, type Plan, plan, planSummary, plans, validateBaseUrl } from '../upstream/plans.ts';
+import type { AccountSummary, PlanSummary, ProxyControl } from '../core/control.ts';
+import { InputError } from '../core/input-error.ts';
+import { plan, planSummary, plans } from '../upstream/plans.ts';
+import { checkedKey, checkedUrls, missingAccount, newId, newPlace, takenId } from './account-input.ts';
+import { createAccountLinks } from './account-links.ts';
+import { createAccountSignIns } from './account-sign-ins.ts';
+import { createAccountTransfer } from './account-transfer.ts';
+import type { Doctor } from './doctor.ts';
+import type { Probe } from './probe.ts';
+import type { ShownTerms } from './shown-terms.ts';
 
 export interface AccountControlOptions {
   readonly store: AccountStore;
   readonly signIns: SignIns;
   readonly clock: Clock;
-  readonly probe: (account: Account) => Promise<ProbeVerdict>;
+  readonly linked: LinkedCredentials;
+  readonly doctor: Doctor;
+  readonly terms: ShownTerms;
+  readonly probe: Probe;
   readonly summarise: (account: Account) => AccountSummary;
   /** Ends what is remembered against an account. */
   readonly clear: (id: string) => void;
   readonly forget: (id: string) => void;
+  /** Where qwen-code keeps its files; `~/.qwen` unless told. */
+  readonly qwenDirectory?: string;
 }
 
 export type AccountControl = Omit<ProxyControl, 'start' | 'stop' | 'snapshot' | 'localKey'>;
 
-/** A mistake in what the user gave; the message says what to write instead. */
-export class InputError extends Error {
-  override readonly name = 'InputError';
-}
-
-const signInTimeoutMs = 30_000;
+const longestGroupName = 64;
 
 /** What a user does with accounts. Adding stores first and probes then: the verdict is told, never held against the account. */
 export function createAccountControl(options: AccountControlOptions): AccountControl {
-  const { store, clock } = options;
+  const { store, clock, doctor } = options;
   const found = (id: string): Account => {
     const account = store.get(id);
-    if (account === undefined) throw missing(id);
+    if (account === undefined) throw missingAccount(id);
     return account;
   };
-  const freeId = (base: string): string => {
-    if (!store.isTaken(base)) return base;
-    for (let number = 2; ; number++) if (!store.isTaken(`${base}-${number}`)) return `${base}-${number}`;
-  };
-  const newId = (asked: string | undefined, base: string): string => {
-    if (asked === undefined) return freeId(base);
-    if (!accountIdPattern.test(asked))
-      throw new InputError(
-        `"${asked}" cannot be an account id: use lower-case letters, digits, "-", "_" and ".", 64 at most.`,
-      );
-    if (store.isTaken(asked)) throw takenId(asked);
-    return asked;
-  };
   const changed = async (id: string, change: (stored: Account) => Account): Promise<void> => {
-    if ((await store.update(found(id).id, change)) === undefined) throw missing(id);
-  };
-  const place = (id: string, label: string | undefined) => ({
-    version: 1 as const,
-    id,
-    label: label?.trim() || id,
-    enabled: true,
-    order: Math.max(-1, ...store.list().map((account) => account.order)) + 1,
-    createdAtMs: clock.now(),
-  });
-
-  const polls = new Map<string, Promise<SignInPoll>>();
-  const pollOnce = async (handle: string): Promise<SignInPoll> => {
-    try {
-      const step = await options.signIns.poll(handle, AbortSignal.timeout(signInTimeoutMs));
-      if (step.status !== 'issued') return step;
-      const account = await addSignedIn(requireRefreshToken(step.tokens), step.accountId);
-      return { status: 'complete', account: options.summarise(account), verdict: await options.probe(account) };
-    } catch (error) {
-      return { status: 'failed', message: messageOf(error) };
-    }
-  };
-  /** The tokens are good for one account only: where the wanted id was taken meanwhile, they get the next free one. */
-  const addSignedIn = async (tokens: RefreshableTokens, wantedId: string | undefined): Promise<Account> => {
-    const { accessToken, refreshToken, expiresAtMs, resourceUrl } = tokens;
-    while (true) {
-      const account: Account = {
-        ...place(freeId(wantedId ?? 'qwen'), wantedId === undefined ? 'Qwen account' : undefined),
-        plan: 'oauth',
-        kind: 'oauth-device',
-        secret: { accessToken, refreshToken, expiresAtMs, ...(resourceUrl !== undefined && { resourceUrl }) },
-      };
-      if (await store.add(account)) return account;
-      await store.reload();
-    }
+    if ((await store.update(found(id).id, change)) === undefined) throw missingAccount(id);
   };
 
   return {
+    ...createAccountSignIns(options),
+    ...createAccountTransfer(options),
+    ...createAccountLinks(options),
+    diagnoseKey: doctor.diagnoseKey,
+    findPlan: doctor.findPlan,
+
     plans: async (): Promise<readonly PlanSummary[]> =>
       plans.filter((candidate) => candidate.name !== 'oauth').map(planSummary),
 
@@ -105,8 +65,9 @@ export function createAccountControl(options: AccountControlOptions): AccountCon
             .map(({ name }) => name)
             .join(', ')}.`,
         );
+      const id = newId(store, input.id, chosen.name);
       const common = {
-        ...place(newId(input.id, chosen.name), input.label ?? (input.id === undefined ? chosen.label : undefined)),
+        ...newPlace({ store, clock }, id, input.label ?? (input.id === undefined ? chosen.label : undefined)),
         plan: chosen.name,
       };
       const account: Account =
@@ -115,7 +76,12 @@ export function createAccountControl(options: AccountControlOptions): AccountCon
           : { ...common, kind: 'api-key', secret: { key: checkedKey(input.key) }, ...checkedUrls(chosen, input) };
       if (!(await store.add(account))) throw takenId(account.id);
       const verdict = input.probe ? await options.probe(account) : undefined;
-      return { account: options.summarise(account), ...(verdict && { verdict }) };
+      const terms = await options.terms.take(chosen.name);
+      return {
+        account: options.summarise(account),
+        ...(verdict && { verdict }),
+        ...(terms !== undefined && { terms }),
+      };
     },
 
     async removeAccount(id) {
@@ -133,88 +99,19 @@ export function createAccountControl(options: AccountControlOptions): AccountCon
       for (const [order, account] of ordered.entries())
         if (account.order !== order) await store.update(account.id, (stored) => ({ ...stored, order }));
     },
+    async setAccountGroup(id, group) {
+      // A call from another window has `null` where there is no group.
+      const name = (group ?? '').trim();
+      if (name.length > longestGroupName)
+        throw new InputError(`A group's name has at most ${longestGroupName} characters.`);
+      await changed(id, ({ group: _before, ...rest }) => ({ ...rest, ...(name !== '' && { group: name }) }));
+    },
     async clearAccount(id) {
       found(id);
       options.clear(id);
       // Written down as well: another process may hold the same cooldowns in its memory.
       await changed(id, (stored) => ({ ...stored, clearedAtMs: clock.now() }));
     },
-    testAccount: async (id) => options.probe(found(id)),
-
-    async startSignIn({ id }) {
-      const accountId = id === undefined ? undefined : newId(id, 'qwen');
-      try {
-        const { handle, device, expiresAtMs, intervalMs } = await options.signIns.start(
-          accountId,
-          AbortSignal.timeout(signInTimeoutMs),
-        );
-        return {
-          handle,
-          userCode: device.userCode,
-          verificationUri: device.verificationUri,
-          verificationUriComplete: device.verificationUriComplete,
-          expiresAtMs,
-          intervalMs,
-        };
-      } catch (error) {
-        throw new Error(messageOf(error), { cause: error });
-      }
-    },
-    pollSignIn(handle) {
-      // Two lookers at one flow are told the same; the account is added once.
-      const running = polls.get(handle);
-      if (running !== undefined) return running;
-      const poll = pollOnce(handle).finally(() => polls.delete(handle));
-      polls.set(handle, poll);
-      return poll;
-    },
-    async cancelSignIn(handle) {
-      options.signIns.cancel(handle);
-    },
+    testAccount: async (id, testOptions) => options.probe(found(id), { billed: testOptions?.billed === true }),
   };
-}
-
-const missing = (id: string) => new InputError(`There is no account "${id}".`);
-const takenId = (id: string) =>
-  new InputError(`There is already an account "${id}". Remove it first, or choose another id.`);
-
-function checkedKey(given: string | undefined): string {
-  const key = given?.trim() ?? '';
-  if (key === '') throw new InputError('The API key is empty.');
-  if (!/^[\x21-\x7e]+$/.test(key)) throw new InputError('The API key holds characters that no key has. Copy it again.');
-  const owner = foreignKeyOwner(key);
-  if (owner !== undefined) throw new InputError(`This is a key of ${owner}, not of Qwen. It was not sent anywhere.`);
-  return key;
-}
-
-const isBlank = (text: string | undefined) => text === undefined || text.trim() === '';
-
-function checkedUrls(chosen: Plan, input: AddAccountInput) {
-  if (!chosen.needsBaseUrl) {
-    if (![input.baseUrl, input.anthropicBaseUrl, input.responsesBaseUrl].every(isBlank))
-      throw new InputError(`${chosen.label} has a fixed address; leave the base URL out, or use the plan "custom".`);
-    return {};
-  }
-  if (isBlank(input.baseUrl)) throw new InputError(`${chosen.label} needs a base URL.`);
-  const checked = (url: string | undefined) => {
-    if (url === undefined || isBlank(url)) return undefined;
-    const verdict = validateBaseUrl(chosen.name, url);
-    if (!verdict.ok) throw new InputError(verdict.message);
-    return verdict.url;
-  };
-  const [baseUrl, anthropicBaseUrl, responsesBaseUrl] = [
-    input.baseUrl,
-    input.anthropicBaseUrl,
-    input.responsesBaseUrl,
-  ].map(checked);
-  return {
-    ...(baseUrl !== undefined && { baseUrl }),
-    ...(anthropicBaseUrl !== undefined && { anthropicBaseUrl }),
-    ...(responsesBaseUrl !== undefined && { responsesBaseUrl }),
-  };
-}
-
-function messageOf(error: unknown): string {
-  const { message, fix } = toGatewayError(error);
-  return fix === undefined ? message : `${message} ${fix}`;
 }

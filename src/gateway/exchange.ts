@@ -10,6 +10,8 @@ export interface Exchange {
   readonly signal: AbortSignal;
   /** The client's own User-Agent, passed on to plans that gate by tool. */
   readonly userAgent: string | undefined;
+  /** What the client's headers say about the conversation. */
+  readonly session: string | undefined;
   /** True once headers have gone out: from then on failures travel in the stream. */
   readonly isOpen: boolean;
   /** Sends the headers of a successful event stream. */

@@ -6,13 +6,15 @@ import type { JsonObject } from '../core/json.ts';
 import type { Usage } from '../core/usage.ts';
 import { createWatchdog } from '../core/watchdog.ts';
 import type { Ledger } from '../usage/ledger.ts';
+import type { LedgerEntry } from '../usage/ledger-entry.ts';
 import type { Attempt, OpenedAnswer } from './attempt.ts';
 import type { Exchange } from './exchange.ts';
 import { judge, mostTelling } from './judge.ts';
-import { type Ending, ledgerEntryOf, type Trace } from './trace.ts';
+import { sessionKey } from './session-key.ts';
+import { type AttemptTrace, type Ending, ledgerEntryOf, type Trace } from './trace.ts';
 
 export interface GatewayOptions {
-  readonly pool: Pick<Pool, 'acquire' | 'report' | 'hasReady'>;
+  readonly pool: Pick<Pool, 'acquire' | 'report' | 'committed' | 'hasReady'>;
   readonly ledger: Ledger;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -23,7 +25,7 @@ export interface GatewayOptions {
   /** A waiting stream gets a ping this often. */
   readonly pingMs: number;
   /** Called when a request is over and recorded. */
-  readonly onServed: () => void;
+  readonly onServed: (entry: LedgerEntry, body: JsonObject) => void;
 }
 
 /** However many accounts there are, a request ends: clients retry too, and their patience is not ours to spend. */
@@ -46,8 +48,9 @@ export function createGateway(options: GatewayOptions): Gateway {
       const finish: Call['finish'] = async (ending) => {
         if (isFinished) return;
         isFinished = true;
-        await ledger.append(ledgerEntryOf({ dialect, request, exchange, trace }, ending, clock.now()));
-        options.onServed();
+        const entry = ledgerEntryOf({ dialect, request, exchange, trace }, ending, clock.now());
+        await ledger.append(entry);
+        options.onServed(entry, request.body);
       };
       const pinger = request.stream
         ? createWatchdog(clock, options.pingMs, () => exchange.ping(dialect.ping))
@@ -65,12 +68,13 @@ export function createGateway(options: GatewayOptions): Gateway {
   /** Tries accounts until an answer has been delivered. @throws what the client has to be told. */
   async function attempts(call: Call): Promise<void> {
     const { request, exchange, trace } = call;
+    const session = sessionKey(exchange.session, request.body, request.model);
     const tried = new Set<string>();
     const errors: GatewayError[] = [];
     while (true) {
       let lease: Lease;
       try {
-        lease = pool.acquire({ model: request.model, tried });
+        lease = pool.acquire({ model: request.model, tried, session });
       } catch (error) {
         throw mostTelling(errors, toGatewayError(error));
       }
@@ -96,12 +100,14 @@ export function createGateway(options: GatewayOptions): Gateway {
   async function tryAccount(call: Call, lease: Lease, tried: ReadonlySet<string>): Promise<GatewayError | undefined> {
     const { dialect, request, exchange, trace } = call;
     for (let failuresOfAccount = 1; ; failuresOfAccount++) {
-      const attempt: { account: string; error?: string } = { account: lease.account.id };
+      const attempt: AttemptTrace = { account: lease.account.id };
       trace.attempts.push(attempt);
       let isDelivering = false;
       try {
         const answer = await options.open({ lease, dialect, request, exchange });
         trace.lane = answer.lane;
+        attempt.committed = true;
+        pool.committed(lease);
         trace.firstOutputMs ??= clock.now();
         if (request.stream) {
           isDelivering = true;

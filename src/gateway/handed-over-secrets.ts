@@ -2,6 +2,8 @@ import type { Logger, SecretStore } from '../core/contracts.ts';
 
 /** A secret store that can be given another window's entries, which count from then on. */
 export interface HandedOverSecrets extends SecretStore {
+  /** Every entry, for a sealed hand-over. */
+  entries(): Promise<Record<string, string>>;
   /** Takes the entries as they are: what they lack is gone. */
   adopt(entries: Readonly<Record<string, string>>): Promise<void>;
   /** Somebody else wrote the store underneath: it counts again, if it took what was adopted. */
@@ -28,6 +30,11 @@ export function createHandedOverSecrets(base: SecretStore, logger: Logger): Hand
       await base.delete(key);
     },
     onDidChange: base.onDidChange,
+    async entries() {
+      if (memory !== undefined) return Object.fromEntries(memory);
+      const read = await Promise.all((await base.keys()).map(async (key) => [key, await base.get(key)] as const));
+      return Object.fromEntries(read.flatMap(([key, value]) => (value === undefined ? [] : [[key, value]])));
+    },
     async adopt(entries) {
       memory = new Map(Object.entries(entries));
       try {

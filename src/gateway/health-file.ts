@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import type { Health } from '../accounts/health.ts';
 import type { StateStore } from '../core/contracts.ts';
-import { type ErrorCode, errorScopes } from '../core/errors.ts';
+import { type ErrorCode, errorScopes, quotaWindowNames } from '../core/errors.ts';
 
 const documentName = 'health';
 const isErrorCode = (value: unknown): value is ErrorCode =>
@@ -20,6 +20,7 @@ const healthDocument = v.object({
         count: v.number(),
         reason: v.string(),
         fix: v.exactOptional(v.string()),
+        window: v.exactOptional(v.picklist(quotaWindowNames)),
       }),
     ),
   ),

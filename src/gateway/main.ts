@@ -3,12 +3,13 @@ import type { Logger } from '../core/contracts.ts';
 import { createEmitter } from '../core/emitter.ts';
 import { createRpcClient, serveRpc } from '../core/rpc.ts';
 import { type HostedProxy, isServerWorkerData, type ServerHostApi } from '../core/worker-protocol.ts';
-import { createHostedProxy, type ProxyOptions } from './proxy.ts';
+import { createHostedProxy } from './hosted-proxy.ts';
+import type { ProxyOptions } from './proxy.ts';
 
 export { parseSettings } from '../core/settings.ts';
 export { makePrivateDirectory, writePrivateFile } from './state-files.ts';
-export type { HostedProxy };
-export { createHostedProxy, type ProxyOptions };
+export type { HostedProxy, ProxyOptions };
+export { createHostedProxy };
 
 /** The editor's answers are waited for this long: a window that is gone never gives any. */
 const hostTimeoutMs = 8_000;

@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import { join } from 'node:path';
 import type { Account } from '../accounts/account.ts';
+import { createLinkedCredentials } from '../accounts/linked-credentials.ts';
 import { createPool } from '../accounts/pool.ts';
 import { createSignIns } from '../accounts/sign-in.ts';
 import { createAccountStore } from '../accounts/store.ts';
@@ -8,28 +9,35 @@ import { systemClock } from '../core/clock.ts';
 import type { Clock, Logger, SecretStore } from '../core/contracts.ts';
 import type { ProxySnapshot } from '../core/control.ts';
 import { isLoopbackHost, type ProxySettings } from '../core/settings.ts';
+import type { Endpoints } from '../core/upstream.ts';
 import type { WindowCall } from '../core/window-protocol.ts';
-import type { HostedProxy } from '../core/worker-protocol.ts';
 import { openAiChat } from '../dialects/openai-chat/index.ts';
 import { createApp } from '../server/app.ts';
 import { createWindowOwner, type WindowOwner } from '../server/window-owner.ts';
+import type { Plan } from '../upstream/plans.ts';
 import { createTransport, type Transport } from '../upstream/transport.ts';
 import { createLedger } from '../usage/ledger.ts';
+import { createRequestLog } from '../usage/request-log.ts';
 import { createAccountControl } from './account-control.ts';
 import { createAccountKinds } from './account-kinds.ts';
 import { readControlSecret } from './control-secret.ts';
+import { createDoctor } from './doctor.ts';
 import { createGateway } from './gateway.ts';
 import { createHandedOverSecrets } from './handed-over-secrets.ts';
 import { readHealth } from './health-file.ts';
 import { createHealthKeeper } from './health-keeper.ts';
 import { createHttpService, readLocalKey } from './http-service.ts';
 import { createLanes } from './lanes.ts';
+import { createMetering } from './metering.ts';
 import { createModelDirectory } from './models.ts';
 import { createProbe } from './probe.ts';
+import { createQuotas } from './quotas.ts';
 import { servedAccounts } from './served-accounts.ts';
-import { createSharedProxy, createWindowCalls, type LocalProxy } from './shared-proxy.ts';
+import type { LocalProxy } from './shared-proxy.ts';
+import { createShownTerms } from './shown-terms.ts';
 import { countAccounts, describeService, summariseAccount } from './snapshot.ts';
-import { createStateFiles } from './state-files.ts';
+import { createStateFiles, writePrivateFile } from './state-files.ts';
+import { createUpstreamCheck } from './upstream-check.ts';
 
 export interface ProxyOptions {
   readonly settings: ProxySettings;
@@ -50,34 +58,14 @@ export interface ProxyOptions {
   readonly idleMs?: number;
   readonly bodyLimitBytes?: number;
   readonly concurrencyLimit?: number;
-}
-
-/** A window that yields to a newer one lets open answers run this long. */
-const yieldDrainMs = 10_000;
-
-/** A proxy for its host: headless it serves alone, in the editor the windows of an install share one. */
-export function createHostedProxy(options: ProxyOptions): HostedProxy {
-  if (options.mode === 'headless') return createLocalProxy(options);
-  let shared: HostedProxy | undefined;
-  let local: LocalProxy | undefined;
-  const transport = options.transport ?? createTransport({ environment: options.environment ?? {} });
-  const yieldPort = async () => {
-    local?.windows()?.broadcast({ type: 'yielding' });
-    await local?.stop({ drainMs: yieldDrainMs });
-    await shared?.start();
-  };
-  local = createLocalProxy({ ...options, transport, windowCalls: createWindowCalls(() => shared, yieldPort) });
-  shared = createSharedProxy(local, {
-    ...options,
-    transport,
-    clock: options.clock ?? systemClock,
-    random: options.random ?? Math.random,
-  });
-  return shared;
+  /** Sends the requests of a plan elsewhere; tests stand their own upstream in for Qwen's hosts. */
+  readonly planEndpoints?: (plan: Plan) => Endpoints | undefined;
+  /** Where qwen-code keeps its files; `~/.qwen` unless told. */
+  readonly qwenDirectory?: string;
 }
 
 /** The composition root: the one list of dialects and account kinds, and who is given what. */
-function createLocalProxy(
+export function createLocalProxy(
   options: ProxyOptions & { readonly windowCalls?: (call: WindowCall) => Promise<unknown> },
 ): LocalProxy {
   const { logger, version, windowCalls } = options;
@@ -91,8 +79,33 @@ function createLocalProxy(
   const state = createStateFiles(options.stateDirectory, logger);
   const keptHealth = createHealthKeeper(state);
   const store = createAccountStore(secrets, logger);
-  const ledger = createLedger({ directory: join(options.stateDirectory, 'usage'), clock, logger });
-  const { kinds, oauth } = createAccountKinds({ settings: () => settings, store, clock, transport, userAgent });
+  const usageDirectory = join(options.stateDirectory, 'usage');
+  const ledger = createLedger({ directory: usageDirectory, clock, logger });
+  const metering = createMetering({ directory: usageDirectory, clock, logger });
+  const quotas = createQuotas({
+    clock,
+    state,
+    history: metering.history,
+    health: (account) => pool.obstacles(account),
+  });
+  const requestLog = createRequestLog({
+    directory: join(options.stateDirectory, 'logs'),
+    isOn: () => settings.debugLog,
+    fileLimit: () => settings.logFileLimit,
+    writeFile: writePrivateFile,
+    logger,
+  });
+  const linked = createLinkedCredentials(clock);
+  const { planEndpoints, qwenDirectory } = options;
+  const { kinds, oauth } = createAccountKinds({
+    settings: () => settings,
+    store,
+    clock,
+    transport,
+    userAgent,
+    linked,
+    ...(planEndpoints && { planEndpoints }),
+  });
 
   const accounts = () =>
     servedAccounts(store, { mayDemo: options.mode === 'headless' && isLoopbackHost(settings.host) });
@@ -107,7 +120,7 @@ function createLocalProxy(
     defaultModel: () => settings.defaultModel,
     accounts,
   });
-  const probe = createProbe({
+  const check = createUpstreamCheck({
     kinds,
     transport,
     clock,
@@ -118,6 +131,7 @@ function createLocalProxy(
     pool: {
       acquire: (asked) => pool.acquire(asked),
       report: (lease, outcome) => pool.report(lease, outcome),
+      committed: (lease) => pool.committed(lease),
       hasReady: (asked) => pool.hasReady(asked),
     },
     ledger,
@@ -126,10 +140,20 @@ function createLocalProxy(
     open: createLanes({ kinds, transport, clock, userAgent, idleMs: options.idleMs ?? 300_000 }),
     random: options.random ?? Math.random,
     pingMs: options.pingMs ?? 10_000,
-    onServed: () => changed(),
+    onServed(entry, body) {
+      metering.add(entry);
+      void requestLog.write(entry, body);
+      changed();
+    },
   });
 
-  const summarise = (account: Account) => summariseAccount(account, pool.standing(account), ledger.today(account.id));
+  const summarise = (account: Account) =>
+    summariseAccount(account, {
+      standing: pool.standing(account),
+      obstacles: pool.obstacles(account),
+      windows: quotas.windows(account),
+      today: ledger.today(account.id),
+    });
   const snapshot = (): ProxySnapshot => ({
     ...describeService(http, settings),
     version,
@@ -148,13 +172,6 @@ function createLocalProxy(
     });
   };
 
-  /** Every entry of the store, for followers. */
-  const allSecrets = async (): Promise<Record<string, string>> => {
-    const entries = await Promise.all(
-      (await secrets.keys()).map(async (key) => [key, await secrets.get(key)] as const),
-    );
-    return Object.fromEntries(entries.flatMap(([key, value]) => (value === undefined ? [] : [[key, value]])));
-  };
   let windows: WindowOwner | undefined;
   const openWindows = async (call: (call: WindowCall) => Promise<unknown>) =>
     createWindowOwner({
@@ -162,12 +179,12 @@ function createLocalProxy(
       port: () => http.port ?? settings.port,
       identity: { version, mode: options.mode },
       firstEvents: async () => [
-        { type: 'secrets', secrets: await allSecrets() },
+        { type: 'secrets', secrets: await secrets.entries() },
         { type: 'snapshot', snapshot: snapshot() },
       ],
       call,
     });
-  const handOut = async () => windows?.broadcast({ type: 'secrets', secrets: await allSecrets() });
+  const handOut = async () => windows?.broadcast({ type: 'secrets', secrets: await secrets.entries() });
 
   let openRequests = 0;
   const http = createHttpService({
@@ -208,7 +225,11 @@ function createLocalProxy(
     store,
     signIns: createSignIns(oauth, clock),
     clock,
-    probe,
+    linked,
+    doctor: createDoctor({ check, ...(planEndpoints && { planEndpoints }) }),
+    terms: createShownTerms(state),
+    ...(qwenDirectory !== undefined && { qwenDirectory }),
+    probe: createProbe(check),
     summarise,
     clear: (id) => pool.clear(id),
     forget(id) {
@@ -223,10 +244,12 @@ function createLocalProxy(
       accounts,
       strategy: () => settings.accountStrategy,
       requestsToday: (id) => ledger.today(id).requests,
+      quotaLeft: quotas.left,
       modelFor: (account, asked) => models.modelFor(account, asked),
       health,
       onChange: () => {
         keptHealth.save(pool.health);
+        for (const account of accounts()) quotas.learn(account);
         changed();
       },
     });
@@ -236,7 +259,8 @@ function createLocalProxy(
     clientKeys = typeof settings.apiKeys === 'string' ? [await readLocalKey(secrets)] : settings.apiKeys;
   };
   const opened = (async () => {
-    await Promise.all([store.reload(), ledger.reload()]);
+    await Promise.all([store.reload(), ledger.reload(), quotas.open()]);
+    void metering.load().then(changed);
     pool = createPoolWith(await readHealth(state));
     store.onDidChange(() => {
       changed();
@@ -275,8 +299,15 @@ function createLocalProxy(
     removeAccount: whenOpen(control.removeAccount),
     setAccountEnabled: whenOpen(control.setAccountEnabled),
     moveAccount: whenOpen(control.moveAccount),
+    setAccountGroup: whenOpen(control.setAccountGroup),
     clearAccount: whenOpen(control.clearAccount),
     testAccount: whenOpen(control.testAccount),
+    diagnoseKey: whenOpen(control.diagnoseKey),
+    findPlan: whenOpen(control.findPlan),
+    exportAccounts: whenOpen(control.exportAccounts),
+    importAccounts: whenOpen(control.importAccounts),
+    linkableFiles: whenOpen(control.linkableFiles),
+    linkAccount: whenOpen(control.linkAccount),
     startSignIn: whenOpen(control.startSignIn),
     pollSignIn: whenOpen(control.pollSignIn),
     cancelSignIn: whenOpen(control.cancelSignIn),
@@ -300,7 +331,8 @@ function createLocalProxy(
     }),
     adoptSecrets: whenOpen(async (entries: Readonly<Record<string, string>>) => {
       await secrets.adopt(entries);
-      await Promise.all([store.reload(), ledger.reload()]);
+      await Promise.all([store.reload(), ledger.reload(), quotas.open()]);
+      void metering.load().then(changed);
       pool = createPoolWith(await readHealth(state));
     }),
     windows: () => windows,

@@ -26,6 +26,13 @@ export interface SharedProxyOptions {
   readonly onSnapshot?: (snapshot: ProxySnapshot) => void;
 }
 
+/** A shared proxy, and where the local one's snapshots go. */
+export interface SharedProxy {
+  readonly proxy: HostedProxy;
+  /** While another window serves, or that is being found out, the local state is nobody's business. */
+  onLocalSnapshot(snapshot: ProxySnapshot): void;
+}
+
 /** What a follower sends to the owner instead of doing it itself. */
 const forwarded = [
   'plans',
@@ -33,14 +40,28 @@ const forwarded = [
   'removeAccount',
   'setAccountEnabled',
   'moveAccount',
+  'setAccountGroup',
   'clearAccount',
   'testAccount',
+  'diagnoseKey',
+  'findPlan',
+  'exportAccounts',
+  'importAccounts',
+  'linkableFiles',
+  'linkAccount',
   'startSignIn',
   'pollSignIn',
   'cancelSignIn',
   'localKey',
 ] as const satisfies readonly (keyof ProxyControl)[];
 type Forwarded = (typeof forwarded)[number];
+
+interface Following {
+  readonly follower: Follower;
+  readonly leave: AbortController;
+  /** Resolves when the owner is gone and this window has done what follows from it. */
+  readonly ended: Promise<void>;
+}
 
 /** After a window yields, its port is free within this time. */
 const yieldPatienceMs = 5_000;
@@ -49,12 +70,13 @@ const yieldPatienceMs = 5_000;
  * One owner, many windows. The bind of the port is the lock: who loses it follows whoever holds it, if that is a window of
  * the same install, shows its state, sends every change there, and takes over when it goes.
  */
-export function createSharedProxy(local: LocalProxy, options: SharedProxyOptions): HostedProxy {
+export function createSharedProxy(local: LocalProxy, options: SharedProxyOptions): SharedProxy {
   const { clock, logger } = options;
-  let following: { readonly follower: Follower; readonly leave: AbortController } | undefined;
+  let following: Following | undefined;
   let ownerSnapshot: ProxySnapshot | undefined;
   let handed: Readonly<Record<string, string>> | undefined;
   let isWanted = false;
+  let isElecting = false;
   const disposed = new AbortController();
 
   const snapshotOf = (): Promise<ProxySnapshot> | ProxySnapshot => {
@@ -66,18 +88,27 @@ export function createSharedProxy(local: LocalProxy, options: SharedProxyOptions
 
   /** Binds the port or follows who holds it; a stranger stays an error with its name. */
   const serveOrFollow = async (startOptions: { readonly port?: number } = {}): Promise<ProxySnapshot> => {
+    isElecting = true;
+    try {
+      return await elect(startOptions);
+    } finally {
+      isElecting = false;
+    }
+  };
+
+  const elect = async (startOptions: { readonly port?: number }): Promise<ProxySnapshot> => {
     const snapshot = await local.start(startOptions);
     if (snapshot.problem?.code !== 'port_taken') return snapshot;
     const follower = await findOwner(snapshot);
     if (follower === undefined) return snapshot;
     const leave = new AbortController();
-    following = { follower, leave };
     logger.info('Another window serves; this one follows it.', {
       pid: follower.owner.pid,
       version: follower.owner.version,
     });
     const first = Promise.withResolvers<void>();
-    void follow(follower, leave, first.resolve);
+    following = { follower, leave, ended: Promise.resolve() };
+    following = { follower, leave, ended: follow(follower, leave, first.resolve) };
     await first.promise;
     if (isNewer(options.version, follower.owner.version)) void follower.call('yield', []).catch(() => {});
     return snapshotOf();
@@ -124,6 +155,7 @@ export function createSharedProxy(local: LocalProxy, options: SharedProxyOptions
     ownerSnapshot = undefined;
     if (end === 'stopped') {
       isWanted = false;
+      await local.stop();
       return announce();
     }
     await takeOver(end);
@@ -170,7 +202,7 @@ export function createSharedProxy(local: LocalProxy, options: SharedProxyOptions
     return local.stop(stopOptions);
   };
 
-  return {
+  const proxy: HostedProxy = {
     async start(startOptions) {
       isWanted = true;
       if (following !== undefined) return snapshotOf();
@@ -179,7 +211,9 @@ export function createSharedProxy(local: LocalProxy, options: SharedProxyOptions
     async stop(stopOptions) {
       if (following === undefined) return stopLocal(stopOptions);
       isWanted = false;
-      await following.follower.call('stop', []);
+      const { follower, ended } = following;
+      await follower.call('stop', []);
+      await ended;
       return local.snapshot();
     },
     snapshot: async () => snapshotOf(),
@@ -190,6 +224,13 @@ export function createSharedProxy(local: LocalProxy, options: SharedProxyOptions
     moveAccount: forward('moveAccount'),
     clearAccount: forward('clearAccount'),
     testAccount: forward('testAccount'),
+    diagnoseKey: forward('diagnoseKey'),
+    findPlan: forward('findPlan'),
+    setAccountGroup: forward('setAccountGroup'),
+    exportAccounts: forward('exportAccounts'),
+    importAccounts: forward('importAccounts'),
+    linkableFiles: forward('linkableFiles'),
+    linkAccount: forward('linkAccount'),
     startSignIn: forward('startSignIn'),
     pollSignIn: forward('pollSignIn'),
     cancelSignIn: forward('cancelSignIn'),
@@ -208,6 +249,12 @@ export function createSharedProxy(local: LocalProxy, options: SharedProxyOptions
       await local.dispose();
     },
   };
+  return {
+    proxy,
+    onLocalSnapshot(snapshot) {
+      if (following === undefined && !isElecting) options.onSnapshot?.(snapshot);
+    },
+  };
 }
 
 /** Runs what a follower asks for; the list is the owner's, whatever the follower names. */
@@ -216,12 +263,17 @@ export function createWindowCalls(
   yieldPort: () => Promise<void>,
 ): (call: WindowCall) => Promise<unknown> {
   return async ({ method, args }) => {
-    if (method === 'yield') return yieldPort();
+    if (method === 'yield') return void afterAnswer(yieldPort);
     const target = proxy();
     if (target === undefined) throw new Error('The proxy is not ready.');
-    if (method === 'stop') return target.stop();
+    if (method === 'stop') return void afterAnswer(() => target.stop());
     const name = forwarded.find((candidate) => candidate === method);
     if (name === undefined) throw new Error(`Windows do not call ${method}.`);
     return (target[name] as (...args: readonly unknown[]) => Promise<unknown>)(...args);
   };
+}
+
+/** What closes the connections of this very call waits until its answer has gone out. */
+function afterAnswer(work: () => Promise<unknown>): void {
+  setTimeout(() => void work().catch(() => {}), 20);
 }

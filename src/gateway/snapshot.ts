@@ -1,13 +1,25 @@
 import type { Account } from '../accounts/account.ts';
-import type { Standing } from '../accounts/health.ts';
+import type { Health, Standing } from '../accounts/health.ts';
+import type { QuotaUse } from '../accounts/quota.ts';
 import type { AccountSummary, ProxySnapshot } from '../core/control.ts';
 import type { ProxySettings } from '../core/settings.ts';
 import { plan } from '../upstream/plans.ts';
 import type { DayCount } from '../usage/ledger.ts';
 import type { HttpService } from './http-service.ts';
 
+/** What is known about an account beside its stored entry. */
+export interface AccountFacts {
+  readonly standing: Standing;
+  readonly obstacles: Health;
+  readonly windows: readonly QuotaUse[];
+  readonly today: DayCount;
+}
+
 /** An account as hosts may see it: everything but its credential. */
-export function summariseAccount(account: Account, standing: Standing, today: DayCount): AccountSummary {
+export function summariseAccount(
+  account: Account,
+  { standing, obstacles, windows, today }: AccountFacts,
+): AccountSummary {
   const { id, label, kind, enabled, createdAtMs } = account;
   const { state, reason, fix, untilMs } = standing;
   return {
@@ -21,10 +33,23 @@ export function summariseAccount(account: Account, standing: Standing, today: Da
     ...(reason !== undefined && { reason }),
     ...(fix !== undefined && { fix }),
     ...(untilMs !== undefined && { untilMs }),
+    obstacles: obstacles.flatMap((entry) =>
+      entry.model === undefined
+        ? []
+        : [{ model: entry.model, reason: entry.reason, ...(entry.untilMs !== null && { untilMs: entry.untilMs }) }],
+    ),
+    windows: windows.map(({ name, used, startsMs: _startsMs, ...rest }) => ({
+      name,
+      usedRequests: used.requests,
+      usedTokens: used.tokens,
+      ...rest,
+    })),
     requestsToday: today.requests,
     inputTokensToday: today.inputTokens,
     outputTokensToday: today.outputTokens,
     createdAtMs,
+    ...(account.group !== undefined && { group: account.group }),
+    ...(account.kind === 'oauth-device' && account.linkedFile !== undefined && { linkedFile: account.linkedFile }),
   };
 }
 

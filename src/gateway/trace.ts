@@ -4,10 +4,17 @@ import type { Usage } from '../core/usage.ts';
 import type { LedgerEntry, RequestOutcome } from '../usage/ledger-entry.ts';
 import type { Exchange } from './exchange.ts';
 
+/** One try of a request: on which account, whether the upstream began to answer, and what ended it. */
+export interface AttemptTrace {
+  readonly account: string;
+  committed?: boolean;
+  error?: string;
+}
+
 /** What is known about a request when it is over; becomes its ledger line. */
 export interface Trace {
   readonly startedMs: number;
-  readonly attempts: { account: string; error?: string }[];
+  readonly attempts: AttemptTrace[];
   lease?: Lease;
   lane?: string;
   firstOutputMs?: number;

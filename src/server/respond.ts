@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { GatewayError } from '../core/errors.ts';
 import type { JsonObject } from '../core/json.ts';
 import type { Exchange } from '../gateway/exchange.ts';
+import { sessionHeader } from './session-header.ts';
 
 export interface NodeExchangeOptions {
   readonly request: IncomingMessage;
@@ -49,6 +50,7 @@ export function createNodeExchange({ request, response, requestId, stopping }: N
     requestId,
     signal: AbortSignal.any([gone.signal, stopping]),
     userAgent,
+    session: sessionHeader(request.headers),
     closed,
     get isOpen() {
       return response.headersSent;

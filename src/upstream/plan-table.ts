@@ -222,7 +222,7 @@ export const planTable: readonly Plan[] = [
     listsModels: false,
     models: ['coder-model'],
     // The last published limit (qwen-code #3203).
-    quotaWindows: [{ name: 'day', limitRequests: 100, reset: 'midnight-utc8' }],
+    quotaWindows: [{ name: 'day', limitRequests: 100, reset: 'midnight-utc' }],
     passesClientUserAgent: true,
   },
   {

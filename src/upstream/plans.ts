@@ -25,7 +25,7 @@ export interface QuotaWindow {
   /** Length of a window that slides; milliseconds. */
   readonly slidingMs?: number;
   /** When it starts anew: by sliding, at 00:00 UTC+8 (daily; Mondays), or on the day of subscription at 00:00 UTC+8. */
-  readonly reset: 'sliding' | 'midnight-utc8' | 'monday-utc8' | 'subscription-day-utc8';
+  readonly reset: 'sliding' | 'midnight-utc' | 'midnight-utc8' | 'monday-utc8' | 'subscription-day-utc8';
 }
 
 export interface Plan {

@@ -5,7 +5,12 @@ import { parseJson } from '../core/json.ts';
 export const requestOutcomes = ['answered', 'failed', 'cut', 'aborted'] as const;
 export type RequestOutcome = (typeof requestOutcomes)[number];
 
-const attemptSchema = v.object({ account: v.string(), error: v.optional(v.string()) });
+const attemptSchema = v.object({
+  account: v.string(),
+  error: v.optional(v.string()),
+  /** The upstream began to answer: a call as the plan counts it. */
+  committed: v.optional(v.boolean()),
+});
 
 const entrySchema = v.object({
   /** Version of the line's shape. */

@@ -1,9 +1,10 @@
 import type { Clock, Event } from '../core/contracts.ts';
-import type { ProxyControl, ProxySnapshot } from '../core/control.ts';
+import type { ProxySnapshot } from '../core/control.ts';
 import { createEmitter } from '../core/emitter.ts';
 import type { ProxySettings } from '../core/settings.ts';
 import type { HostedProxy } from '../core/worker-protocol.ts';
 import { refuseAfterAbort, untilAborted } from './closing-ports.ts';
+import { forwardControl } from './forwarded-control.ts';
 import {
   connectInProcess,
   connectThread,
@@ -193,23 +194,11 @@ export function createServerHost(options: ServerHostOptions): ServerHost {
     await closing?.then((open) => open.close(graceMs)).catch(() => {});
   }
 
-  const control: Omit<ProxyControl, 'start' | 'stop'> = {
-    snapshot: async () => publish(await (await connected()).proxy.snapshot()),
-    plans: async () => (await connected()).proxy.plans(),
-    addAccount: async (input) => (await connected()).proxy.addAccount(input),
-    removeAccount: async (id) => (await connected()).proxy.removeAccount(id),
-    setAccountEnabled: async (id, enabled) => (await connected()).proxy.setAccountEnabled(id, enabled),
-    moveAccount: async (id, index) => (await connected()).proxy.moveAccount(id, index),
-    clearAccount: async (id) => (await connected()).proxy.clearAccount(id),
-    testAccount: async (id) => (await connected()).proxy.testAccount(id),
-    startSignIn: async (input) => (await connected()).proxy.startSignIn(input),
-    pollSignIn: async (handle) => (await connected()).proxy.pollSignIn(handle),
-    cancelSignIn: async (handle) => (await connected()).proxy.cancelSignIn(handle),
-    localKey: async () => (await connected()).proxy.localKey(),
-  };
+  const control = forwardControl(async () => (await connected()).proxy);
 
   return {
     ...control,
+    snapshot: async () => publish(await (await connected()).proxy.snapshot()),
     get lastSnapshot() {
       return last;
     },

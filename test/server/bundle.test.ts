@@ -15,6 +15,7 @@ const listeners = () => process.eventNames().map((name) => [String(name), proces
 new Response();
 const dispatcher = (number) => globalThis[Symbol.for('undici.globalDispatcher.' + number)];
 const dispatchers = ['1', '2'].map(dispatcher);
+const web = [Request, Response, Headers, fetch, AbortSignal, ReadableStream];
 const before = { globals: globals(), listeners: listeners() };
 const { createHostedProxy, parseSettings } = require(process.argv[1]);
 const silent = () => {};
@@ -47,6 +48,7 @@ const entries = new Map();
   const during = { globals: globals(), listeners: listeners() };
   await proxy.dispose();
   console.log(JSON.stringify({ state, status, before, during,
+    isWebUntouched: [Request, Response, Headers, fetch, AbortSignal, ReadableStream].every((each, index) => each === web[index]),
     isSame: ['1', '2'].every((number, index) => dispatcher(number) === dispatchers[index]) }));
 })();
 `;
@@ -64,17 +66,18 @@ describe('bundle: dist/server.js in somebody else’s process', () => {
     assert.ok(code.includes('undici was called without a dispatcher'), 'undici is in it, without that part');
     assert.ok(!code.includes('undici.globalDispatcher'));
   });
-  it('sets no global dispatcher, adds no listeners to the process, leaves no globals', async () => {
+  it('sets no global dispatcher, adds no listeners to the process, replaces no global', async () => {
     const { stdout, stderr } = await promisify(execFile)(process.execPath, ['-e', script, bundles.server], {
       env: { PATH: process.env.PATH },
     });
-    const { state, status, before, during, isSame } = JSON.parse(stdout);
+    const { state, status, before, during, isSame, isWebUntouched } = JSON.parse(stdout);
     assert.deepEqual([state, status, stderr], ['serving', 200, '']);
-    assert.equal(isSame, true);
+    assert.deepEqual([isSame, isWebUntouched], [true, true]);
     assert.deepEqual(during.listeners, before.listeners);
     assert.deepEqual(
       during.globals.filter((name: string) => !before.globals.includes(name)),
-      [],
+      // Where srvx, under h3, remembers the platform's own classes.
+      ['Symbol(srvx.nativeRequest)', 'Symbol(srvx.nativeResponse)'],
     );
   }).timeout(15_000);
 });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, describe, it } from 'mocha';
 import { formatAccount } from '../../src/accounts/account.ts';
-import { createHostedProxy } from '../../src/gateway/proxy.ts';
+import { createHostedProxy } from '../../src/gateway/hosted-proxy.ts';
 import { type Simulator, startSimulator } from '../simulator/simulator.ts';
 import { createMemoryLogger, oauthAccount } from '../support/accounts.ts';
 import { createFakeClock, type FakeClock } from '../support/fake-clock.ts';

@@ -46,7 +46,6 @@ describe('server: what an upstream may do to a stream', () => {
     server = await startProxy({
       accounts: { one: 'sk-one', two: 'sk-two' },
       baseUrl: simulator.baseUrl,
-      idleMs: 150,
       random: () => 0,
       ...options,
     });
@@ -54,7 +53,7 @@ describe('server: what an upstream may do to a stream', () => {
   /** For tests in which the proxy pauses before it tries again. */
   const startHurried = async () => {
     await server.dispose();
-    await start({ clock: hurriedClock(30), idleMs: 30 * 150 });
+    await start({ clock: hurriedClock(30), idleMs: 30 * 300 });
   };
   beforeEach(async () => {
     simulator.reset();
@@ -225,6 +224,7 @@ describe('server: what an upstream may do to a stream', () => {
     ];
     for (const [name, fault, message] of broken)
       it(`${name}: an in-stream error`, async () => {
+        await startHurried();
         failFirst(fault);
         const answer = await server.chat({ messages, stream: true });
         assert.equal(assertTruthful(answer), 'error');

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { type Account, parseAccount } from '../../src/accounts/account.ts';
 import type { AccountSummary, AddAccountInput, AddAccountResult } from '../../src/core/control.ts';
 import type { HostedProxy } from '../../src/core/worker-protocol.ts';
-import { createHostedProxy } from '../../src/gateway/proxy.ts';
+import { createHostedProxy } from '../../src/gateway/hosted-proxy.ts';
 import { type Simulator, startSimulator } from '../simulator/simulator.ts';
 import { createMemoryLogger } from './accounts.ts';
 import { createFakeClock, type FakeClock } from './fake-clock.ts';

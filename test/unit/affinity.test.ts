@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { createAffinity } from '../../src/accounts/affinity.ts';
-import { sessionHeader, sessionKey } from '../../src/gateway/session-key.ts';
+import { sessionKey } from '../../src/gateway/session-key.ts';
+import { sessionHeader } from '../../src/server/session-header.ts';
 
 describe('session keys', () => {
   const body = {

@@ -3,6 +3,7 @@ import { after, afterEach, before, beforeEach, describe, it } from 'mocha';
 import { type Account, type AccountOf, formatAccount } from '../../src/accounts/account.ts';
 import { type BoundKind, type Credential, kindOf } from '../../src/accounts/kinds/kind.ts';
 import { createOAuthDeviceKind } from '../../src/accounts/kinds/oauth-device.ts';
+import { createLinkedCredentials } from '../../src/accounts/linked-credentials.ts';
 import { type AccountStore, createAccountStore } from '../../src/accounts/store.ts';
 import { GatewayError } from '../../src/core/errors.ts';
 import { createMemoryLogger, oauthAccount } from '../support/accounts.ts';
@@ -41,6 +42,7 @@ describe('oauth-device accounts', () => {
       client: fixture.client,
       store,
       clock: fixture.clock,
+      linked: createLinkedCredentials(fixture.clock),
       refreshBufferMs: () => bufferMs,
       endpointsOf: (resourceUrl) => ({ openai: resourceUrl ?? 'none' }),
     });

@@ -33,6 +33,7 @@ describe('pool', () => {
       accounts: () => accounts,
       strategy: () => strategy,
       requestsToday: (id) => served.get(id) ?? 0,
+      quotaLeft: () => undefined,
       modelFor: (_account, asked) => asked ?? model,
       onChange: () => changes++,
       ...more,

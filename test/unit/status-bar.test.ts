@@ -16,6 +16,8 @@ function account(over: Partial<AccountSummary> = {}): AccountSummary {
     planLabel: 'Coding Plan (International)',
     enabled: true,
     state: 'ready',
+    obstacles: [],
+    windows: [],
     requestsToday: 7,
     inputTokensToday: 0,
     outputTokensToday: 0,

@@ -2,6 +2,7 @@ import type { Clock } from '../../core/contracts.ts';
 import { GatewayError } from '../../core/errors.ts';
 import type { Endpoints } from '../../core/upstream.ts';
 import type { AccountOf } from '../account.ts';
+import type { LinkedCredentials } from '../linked-credentials.ts';
 import type { IssuedTokens, OAuthClient } from '../oauth-client.ts';
 import type { AccountStore } from '../store.ts';
 import type { AccountKind, Credential } from './kind.ts';
@@ -24,6 +25,8 @@ export interface OAuthDeviceKindOptions {
   readonly clock: Clock;
   readonly refreshBufferMs: () => number;
   readonly endpointsOf: (resourceUrl: string | undefined) => Endpoints;
+  /** The tokens of accounts that are linked to another program's file. */
+  readonly linked: LinkedCredentials;
 }
 
 /**
@@ -39,7 +42,7 @@ export interface OAuthDeviceKindOptions {
  * another window may have renewed it, and only an unchanged token is called dead.
  */
 export function createOAuthDeviceKind(options: OAuthDeviceKindOptions): AccountKind<'oauth-device'> {
-  const { client, store, clock } = options;
+  const { client, store, clock, linked } = options;
   const refreshing = new Map<string, Promise<Renewal>>();
   /** Access tokens that a refresh after a 401 brought: a 401 for one of them soon after ends the matter. */
   const renewedAfterRefusal = new Map<string, { readonly accessToken: string; readonly atMs: number }>();
@@ -55,6 +58,9 @@ export function createOAuthDeviceKind(options: OAuthDeviceKindOptions): AccountK
     if (current?.kind !== 'oauth-device') throw removed(account);
     return current;
   };
+  /** The account with the tokens of its file, where they live in one. */
+  const withTokens = async (account: OAuthAccount): Promise<OAuthAccount> =>
+    account.linkedFile === undefined ? account : { ...account, secret: await linked.read(account.linkedFile) };
 
   /** Renews `account` unless its stored token already differs from `spent`. */
   const renew = (account: OAuthAccount, spent: string, signal: AbortSignal): Promise<Renewal> => {
@@ -71,6 +77,12 @@ export function createOAuthDeviceKind(options: OAuthDeviceKindOptions): AccountK
 
   const renewOnce = async (account: OAuthAccount, spent: string): Promise<Renewal> => {
     const current = await stored(account);
+    if (current.linkedFile !== undefined) {
+      const { secret, isRefreshed } = await linked.renew(current.linkedFile, spent, (refreshToken) =>
+        client.refresh(refreshToken, AbortSignal.timeout(refreshTimeoutMs)),
+      );
+      return { account: { ...current, secret }, isRefreshed };
+    }
     if (current.secret.accessToken !== spent) return { account: current, isRefreshed: false };
     let tokens: IssuedTokens;
     try {
@@ -108,7 +120,7 @@ export function createOAuthDeviceKind(options: OAuthDeviceKindOptions): AccountK
     async credential(leased, signal) {
       // The lease may be older than a renewal that another request finished meanwhile.
       const known = store.get(leased.id);
-      const account = known?.kind === 'oauth-device' ? known : leased;
+      const account = await withTokens(known?.kind === 'oauth-device' ? known : leased);
       if (lifeLeftMs(account) > options.refreshBufferMs()) return credentialOf(account);
       try {
         return credentialOf((await renew(account, account.secret.accessToken, signal)).account);

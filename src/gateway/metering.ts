@@ -1,0 +1,68 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createUsageHistory, quotaHistoryMs, type UsageHistory } from '../accounts/quota.ts';
+import type { Clock, Logger } from '../core/contracts.ts';
+import { type LedgerEntry, parseLedgerLine } from '../usage/ledger-entry.ts';
+
+/** What every account used over the last month, in slots for its quota windows; rebuilt from the ledger. */
+export interface Metering {
+  add(entry: LedgerEntry): void;
+  history(account: string): UsageHistory;
+  /** Reads the ledger's days of the last month, in the background of whatever goes on. */
+  load(): Promise<void>;
+}
+
+export interface MeteringOptions {
+  readonly directory: string;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** Lines parsed at a stretch; between stretches streams get their turn. */
+const linesAtOnce = 500;
+
+export function createMetering({ directory, clock, logger }: MeteringOptions): Metering {
+  let histories = new Map<string, UsageHistory>();
+  const history = (account: string): UsageHistory => {
+    const known = histories.get(account) ?? createUsageHistory();
+    histories.set(account, known);
+    return known;
+  };
+  const add = (entry: LedgerEntry) => {
+    // A plan counts calls that it began to answer, not client requests: a retried request may be several.
+    for (const attempt of entry.attempts)
+      if (attempt.committed) history(attempt.account).add(entry.at, { requests: 1, tokens: 0 });
+    const tokens = (entry.inputTokens ?? 0) + (entry.outputTokens ?? 0);
+    if (entry.account !== undefined && tokens > 0) history(entry.account).add(entry.at, { requests: 0, tokens });
+  };
+
+  return {
+    add,
+    history,
+    async load() {
+      const loadedAtMs = clock.now();
+      histories = new Map();
+      const oldest = new Date(loadedAtMs - quotaHistoryMs).toISOString().slice(0, 10);
+      const names = await readdir(directory).catch(() => []);
+      const days = names.filter((name) => /^\d{4}-\d{2}-\d{2}\.jsonl$/.test(name) && name >= oldest).sort();
+      for (const name of days) {
+        const text = await readFile(join(directory, name), 'utf8').catch((error) => {
+          logger.warn('A day of the usage ledger cannot be read; its calls are not counted.', {
+            day: name,
+            reason: String(error),
+          });
+          return '';
+        });
+        const lines = text.split('\n');
+        for (let start = 0; start < lines.length; start += linesAtOnce) {
+          for (const line of lines.slice(start, start + linesAtOnce)) {
+            const entry = line === '' ? undefined : parseLedgerLine(line);
+            // What came after the start of this reading has been added as it came.
+            if (entry !== undefined && entry.at < loadedAtMs) add(entry);
+          }
+          await new Promise((resolve) => setImmediate(resolve));
+        }
+      }
+    },
+  };
+}

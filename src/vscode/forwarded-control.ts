@@ -1,0 +1,25 @@
+import type { ProxyControl } from '../core/control.ts';
+
+/** The calls that go to the server as they are; loading it comes first. */
+export function forwardControl(proxy: () => Promise<ProxyControl>): Omit<ProxyControl, 'start' | 'stop' | 'snapshot'> {
+  return {
+    plans: async () => (await proxy()).plans(),
+    addAccount: async (input) => (await proxy()).addAccount(input),
+    removeAccount: async (id) => (await proxy()).removeAccount(id),
+    setAccountEnabled: async (id, enabled) => (await proxy()).setAccountEnabled(id, enabled),
+    moveAccount: async (id, index) => (await proxy()).moveAccount(id, index),
+    setAccountGroup: async (id, group) => (await proxy()).setAccountGroup(id, group),
+    clearAccount: async (id) => (await proxy()).clearAccount(id),
+    testAccount: async (id, options) => (await proxy()).testAccount(id, options),
+    diagnoseKey: async (input) => (await proxy()).diagnoseKey(input),
+    findPlan: async (input) => (await proxy()).findPlan(input),
+    exportAccounts: async (input) => (await proxy()).exportAccounts(input),
+    importAccounts: async (input) => (await proxy()).importAccounts(input),
+    linkableFiles: async () => (await proxy()).linkableFiles(),
+    linkAccount: async (input) => (await proxy()).linkAccount(input),
+    startSignIn: async (input) => (await proxy()).startSignIn(input),
+    pollSignIn: async (handle) => (await proxy()).pollSignIn(handle),
+    cancelSignIn: async (handle) => (await proxy()).cancelSignIn(handle),
+    localKey: async () => (await proxy()).localKey(),
+  };
+}

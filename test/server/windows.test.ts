@@ -1,0 +1,220 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import OpenAI from 'openai';
+import type { ProxySnapshot } from '../../src/core/control.ts';
+import { createEmitter } from '../../src/core/emitter.ts';
+import { parseSettings } from '../../src/core/settings.ts';
+import type { HostedProxy } from '../../src/core/worker-protocol.ts';
+import { createHostedProxy } from '../../src/gateway/main.ts';
+import { type Simulator, startSimulator } from '../simulator/simulator.ts';
+
+interface Window {
+  readonly proxy: HostedProxy;
+  readonly secrets: Map<string, string>;
+  readonly last: () => ProxySnapshot | undefined;
+  /** Resolves with the first snapshot, from now on, that fits. */
+  until(fits: (snapshot: ProxySnapshot) => boolean): Promise<ProxySnapshot>;
+}
+
+describe('windows of one install', () => {
+  let folder: string;
+  let port: number;
+  let simulator: Simulator;
+  let windows: Window[];
+
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'windows-'));
+    simulator = await startSimulator({});
+    simulator.addKey('sk-good');
+    simulator.addKey('sk-second');
+    const probe = createServer().listen(0, '127.0.0.1');
+    await new Promise((resolve) => probe.once('listening', resolve));
+    const address = probe.address();
+    port = typeof address === 'object' && address !== null ? address.port : 0;
+    await new Promise((resolve) => probe.close(resolve));
+    windows = [];
+  });
+  afterEach(async () => {
+    await Promise.all(windows.map((window) => window.proxy.dispose()));
+    await simulator.close();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  /** Each window has a secret store of its own, as in a browser-hosted editor; the state folder is shared. */
+  const open = (version = '1.0.0', stateDirectory = join(folder, 'state')): Window => {
+    const secrets = new Map<string, string>();
+    const changed = createEmitter<ProxySnapshot>();
+    let last: ProxySnapshot | undefined;
+    const proxy = createHostedProxy({
+      settings: parseSettings({}, { port }).settings,
+      stateDirectory,
+      version,
+      mode: 'editor',
+      secrets: {
+        keys: async () => [...secrets.keys()],
+        get: async (key) => secrets.get(key),
+        set: async (key, value) => void secrets.set(key, value),
+        delete: async (key) => void secrets.delete(key),
+        onDidChange: createEmitter<void>().event,
+      },
+      logger: { debug() {}, info() {}, warn() {}, error() {} },
+      onSnapshot: (snapshot) => {
+        last = snapshot;
+        changed.fire(snapshot);
+      },
+    });
+    const window: Window = {
+      proxy,
+      secrets,
+      last: () => last,
+      until: (fits) =>
+        new Promise((resolve) => {
+          const subscription = changed.event((snapshot) => {
+            if (!fits(snapshot)) return;
+            subscription.dispose();
+            resolve(snapshot);
+          });
+        }),
+    };
+    windows.push(window);
+    return window;
+  };
+  const add = (window: Window, id: string, key: string) =>
+    window.proxy.addAccount({ id, plan: 'custom', baseUrl: simulator.baseUrl, key, probe: false });
+  const ask = async (window: Window, content = 'hello') =>
+    new OpenAI({
+      baseURL: `http://127.0.0.1:${port}/v1`,
+      apiKey: await window.proxy.localKey(),
+      maxRetries: 0,
+    }).chat.completions.create({
+      model: 'qwen3-coder-plus',
+      messages: [{ role: 'user', content }],
+    });
+
+  it('the second follows the first and shows its state', async () => {
+    const [first, second] = [open(), open()];
+    assert.equal((await first.proxy.start()).state, 'serving');
+    await add(first, 'work', 'sk-good');
+    const followed = await second.proxy.start();
+    assert.equal(followed.state, 'following');
+    assert.deepEqual(followed.owner, { pid: process.pid, version: '1.0.0' });
+    assert.deepEqual(
+      followed.accounts.map((account) => account.id),
+      ['work'],
+    );
+    assert.equal(await second.proxy.localKey(), await first.proxy.localKey());
+  });
+
+  it('a change made in a follower is made by the owner, and seen by both', async () => {
+    const [first, second] = [open(), open()];
+    await first.proxy.start();
+    await second.proxy.start();
+    const seen = second.until((snapshot) => snapshot.accounts.some((account) => account.id === 'late'));
+    await add(second, 'late', 'sk-good');
+    assert.deepEqual(
+      (await first.proxy.snapshot()).accounts.map((account) => account.id),
+      ['late'],
+    );
+    assert.equal((await seen).state, 'following');
+    assert.ok(first.secrets.has('account:late'));
+    assert.equal(second.secrets.has('account:late'), false);
+    await assert.rejects(second.proxy.removeAccount('nobody'), /There is no account "nobody"/);
+  });
+
+  it('the follower takes over with every account when the owner goes', async () => {
+    const [first, second] = [open(), open()];
+    await first.proxy.start();
+    const key = await first.proxy.localKey();
+    await second.proxy.start();
+    // Added after the second opened: only the hand-over can tell it.
+    await add(first, 'late', 'sk-second');
+    await add(first, 'work', 'sk-good');
+    await second.until((snapshot) => snapshot.accounts.length === 2);
+    assert.match((await ask(first)).choices[0]?.message.content ?? '', /hello/);
+    const serving = second.until((snapshot) => snapshot.state === 'serving');
+    await first.proxy.dispose();
+    const snapshot = await serving;
+    assert.deepEqual(snapshot.accounts.map((account) => account.id).sort(), ['late', 'work']);
+    assert.equal(snapshot.port, port);
+    assert.equal(snapshot.requestsToday, 1);
+    assert.equal(await second.proxy.localKey(), key);
+    assert.match((await ask(second, 'after')).choices[0]?.message.content ?? '', /after/);
+    assert.ok(second.secrets.has('account:late'));
+  });
+
+  it('of several followers one takes over and the others follow it', async () => {
+    const [first, ...others] = [open(), open(), open(), open()];
+    await first?.proxy.start();
+    for (const other of others) await other.proxy.start();
+    const settled = others.map((other) =>
+      other.until(
+        (snapshot) => snapshot.state === 'serving' || (snapshot.state === 'following' && first !== undefined),
+      ),
+    );
+    await first?.proxy.dispose();
+    await Promise.all(settled);
+    await Promise.race(
+      others.map((other) =>
+        other.last()?.state === 'serving' ? Promise.resolve() : other.until((snapshot) => snapshot.state === 'serving'),
+      ),
+    );
+    const states = await Promise.all(others.map(async (other) => (await other.proxy.snapshot()).state));
+    assert.equal(states.filter((state) => state === 'serving').length, 1, states.join());
+  });
+
+  it('nobody takes over after a stop, whichever window asked for it', async () => {
+    const [first, second, third] = [open(), open(), open()];
+    for (const window of [first, second, third]) await window.proxy.start();
+    const stopped = third.until((snapshot) => snapshot.state === 'stopped');
+    assert.equal((await second.proxy.stop()).state, 'stopped');
+    assert.equal((await stopped).state, 'stopped');
+    assert.equal((await first.proxy.snapshot()).state, 'stopped');
+    await assert.rejects(fetch(`http://127.0.0.1:${port}/health`));
+    assert.equal((await third.proxy.start()).state, 'serving');
+  });
+
+  it('an older owner makes room for a newer version', async () => {
+    const [older, newer] = [open('1.0.0'), open('1.1.0')];
+    await older.proxy.start();
+    await add(older, 'work', 'sk-good');
+    const serving = newer.until((snapshot) => snapshot.state === 'serving');
+    const following = older.until((snapshot) => snapshot.state === 'following');
+    await newer.proxy.start();
+    assert.deepEqual(
+      (await serving).accounts.map((account) => account.id),
+      ['work'],
+    );
+    assert.equal((await following).owner?.version, '1.1.0');
+  });
+
+  it('another install is a stranger, named as what it is', async () => {
+    const [first, other] = [open(), open('1.0.0', join(folder, 'another-install'))];
+    await first.proxy.start();
+    const refused = await other.proxy.start();
+    assert.equal(refused.state, 'error');
+    assert.match(refused.problem?.message ?? '', /Qwen Proxy in another editor window, pid \d+/);
+  });
+
+  it('never sends a credential in clear, and answers nobody who cannot prove itself', async () => {
+    const first = open();
+    await first.proxy.start();
+    await add(first, 'work', 'sk-good');
+    const url = `http://127.0.0.1:${port}`;
+    const identity = await (await fetch(`${url}/internal/identity?nonce=${'n'.repeat(32)}`)).text();
+    assert.doesNotMatch(identity, /sk-good/);
+    const session = { nonce: 'n'.repeat(32), pid: 1, port, version: '9.9.9', proof: 'forged' };
+    for (const [path, body] of [
+      ['/internal/session', session],
+      ['/internal/call', { session: 'x', sealed: 'y' }],
+      ['/internal/call', {}],
+    ] as const) {
+      const response = await fetch(url + path, { method: 'POST', body: JSON.stringify(body) });
+      assert.equal(response.status, 403, path);
+      assert.doesNotMatch(await response.text(), /sk-good/);
+    }
+    assert.equal((await fetch(`${url}/internal/events?session=none`)).status, 403);
+  });
+});

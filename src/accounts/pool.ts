@@ -50,7 +50,7 @@ export interface Pool {
   /** @throws GatewayError `no_account`, `model_not_found` or `accounts_cooling` (with a true `retryAfterMs`). */
   acquire(options: AcquireOptions): Lease;
   report(lease: Lease, outcome: Outcome): void;
-  /** The upstream has begun to answer: a trial is over, whatever the answer's length. */
+  /** The upstream has begun to answer: its conversation is here now, and a trial is over, whatever the answer's length. */
   committed(lease: Lease): void;
   /** Another account than those in `tried` is ready for the model now. */
   hasReady(options: AcquireOptions): boolean;
@@ -60,6 +60,8 @@ export interface Pool {
   /** Ends every cooldown and `unauthorized`. */
   clear(id: string): void;
   forget(id: string): void;
+  /** Takes the health that was kept from another run, or by another window, in place of its own. */
+  restore(known: ReadonlyMap<string, Health>): void;
   readonly health: ReadonlyMap<string, Health>;
 }
 
@@ -71,6 +73,7 @@ export function createPool(options: PoolOptions): Pool {
   /** Leases that are trials: the next one may only start when they are reported. */
   const trials = new WeakSet<Lease>();
   const leasedAtMs = new WeakMap<Lease, number>();
+  const sessions = new WeakMap<Lease, string>();
   let lastId: string | undefined;
   let trialOpen = false;
   let lastTrialMs = Number.NEGATIVE_INFINITY;
@@ -102,11 +105,12 @@ export function createPool(options: PoolOptions): Pool {
     account.group === undefined
       ? [account]
       : options.accounts().filter((other) => other.id === account.id || other.group === account.group);
-  const lease = (account: Account, model: string): Lease => {
+  const lease = (account: Account, model: string, session: string | undefined): Lease => {
     lastId = account.id;
     inFlight.set(account.id, (inFlight.get(account.id) ?? 0) + 1);
     const granted: Lease = { account, model };
     leasedAtMs.set(granted, clock.now());
+    if (session !== undefined) sessions.set(granted, session);
     return granted;
   };
 
@@ -133,10 +137,7 @@ export function createPool(options: PoolOptions): Pool {
       const bound = session === undefined ? undefined : affinity.accountOf(session);
       const chosen =
         ready.find(({ account }) => account.id === bound) ?? ready.find(({ account }) => account.id === best?.id);
-      if (chosen) {
-        if (session !== undefined) affinity.bind(session, chosen.account.id);
-        return lease(chosen.account, chosen.model);
-      }
+      if (chosen) return lease(chosen.account, chosen.model, session);
 
       const trial = untried
         .filter((entry) => entry.standing.transient)
@@ -149,7 +150,7 @@ export function createPool(options: PoolOptions): Pool {
           trialOpen = true;
           lastTrialMs = clock.now();
         }
-        const granted = lease(trial.account, trial.model);
+        const granted = lease(trial.account, trial.model, session);
         if (!isLone) trials.add(granted);
         return granted;
       }
@@ -175,6 +176,9 @@ export function createPool(options: PoolOptions): Pool {
         setHealth(other.id, afterFailure(healthOf(other), error, model, clock.now()));
     },
     committed(granted) {
+      // Only an answer warms the prompt cache: an account that refused the conversation has no claim to it.
+      const session = sessions.get(granted);
+      if (session !== undefined) affinity.bind(session, granted.account.id);
       if (trials.delete(granted)) trialOpen = false;
     },
 
@@ -188,6 +192,10 @@ export function createPool(options: PoolOptions): Pool {
       setHealth(id, noHealth);
       inFlight.delete(id);
       affinity.forget(id);
+    },
+    restore(known) {
+      health.clear();
+      for (const [id, entries] of known) health.set(id, entries);
     },
     health,
   };

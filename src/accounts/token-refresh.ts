@@ -27,7 +27,8 @@ export async function keepTokensFresh(options: TokenRefreshOptions, signal: Abor
   const dueMs = new Map<string, number>();
   const keyOf = (account: AccountOf<'oauth-device'>) => `${account.id} ${account.secret.expiresAtMs}`;
   const isOAuth = (account: Account): account is AccountOf<'oauth-device'> =>
-    account.kind === 'oauth-device' && account.enabled;
+    // Tokens in qwen-code's own file are looked at, and renewed, when a request needs them.
+    account.kind === 'oauth-device' && account.enabled && account.linkedFile === undefined;
 
   while (!signal.aborted) {
     const accounts = options.accounts().filter(isOAuth);

@@ -32,6 +32,8 @@ export interface ProxySettings {
   readonly accountStrategy: AccountStrategy;
   readonly debugLog: boolean;
   readonly logFileLimit: number;
+  /** How long the usage ledger is kept. A month is the least: the longest quota window is counted from it. */
+  readonly usageRetentionDays: number;
   readonly oauth: OAuthSettings;
 }
 
@@ -93,6 +95,12 @@ const origin = v.pipe(
 const url = v.pipe(
   text,
   v.check((value) => URL.canParse(value) && /^https?:$/.test(new URL(value).protocol), 'must be an http or https URL'),
+  // Tokens travel there: in clear to this machine alone.
+  v.check((value) => {
+    if (!URL.canParse(value)) return true;
+    const { protocol, hostname } = new URL(value);
+    return protocol === 'https:' || isLoopbackHost(hostname);
+  }, 'must be https, or http on loopback'),
 );
 const apiKey = v.pipe(text, v.minLength(1), v.regex(/^[\x21-\x7e]+$/, 'must be printable ASCII without spaces'));
 const token = v.pipe(text, v.minLength(1, 'must not be empty'));
@@ -109,6 +117,7 @@ const schemas = {
   ACCOUNT_STRATEGY: v.picklist(accountStrategies, `must be one of ${accountStrategies.join(', ')}`),
   DEBUG_LOG: boolean,
   LOG_FILE_LIMIT: wholeNumber(1, 10_000),
+  USAGE_RETENTION_DAYS: wholeNumber(32, 3_650),
   QWEN_BASE_URL: url,
   QWEN_CLIENT_ID: token,
   QWEN_CLIENT_SECRET: token,
@@ -166,6 +175,7 @@ export function parseSettings(
     accountStrategy: read('ACCOUNT_STRATEGY') ?? 'fallback',
     debugLog: read('DEBUG_LOG') ?? false,
     logFileLimit: read('LOG_FILE_LIMIT') ?? 20,
+    usageRetentionDays: read('USAGE_RETENTION_DAYS') ?? 365,
     oauth: {
       clientId: read('QWEN_CLIENT_ID') ?? 'f0304373b74a44d2b584a3fb70ca9e56',
       clientSecret: read('QWEN_CLIENT_SECRET'),

@@ -10,33 +10,60 @@ export interface HandedOverSecrets extends SecretStore {
   refresh(): void;
 }
 
+export interface HandedOverSecretsOptions {
+  readonly base: SecretStore;
+  readonly logger: Logger;
+  /**
+   * What to do when the store does not take a value. Given: the value is kept in memory, so that a token that was just
+   * rotated is not lost with a window that hangs. Absent: the write fails, as whoever asked for it must know.
+   */
+  readonly onUnwritten?: () => void;
+}
+
 /**
  * Windows of a browser-hosted editor do not see each other's writes, so the owner's entries are adopted into memory and
  * written to this window's own store as far as it takes them.
  */
-export function createHandedOverSecrets(base: SecretStore, logger: Logger): HandedOverSecrets {
+export function createHandedOverSecrets({ base, logger, onUnwritten }: HandedOverSecretsOptions): HandedOverSecrets {
+  /** All entries, once another window's were adopted. */
   let memory: Map<string, string> | undefined;
+  /** Values that the store did not take; they count before it. */
+  const unwritten = new Map<string, string>();
   let isWritten = true;
 
+  const keys = async () => [...new Set([...(memory?.keys() ?? (await base.keys())), ...unwritten.keys()])];
+  const get = async (key: string) => unwritten.get(key) ?? (memory === undefined ? base.get(key) : memory.get(key));
+
   return {
-    keys: async () => (memory === undefined ? base.keys() : [...memory.keys()]),
-    get: async (key) => (memory === undefined ? base.get(key) : memory.get(key)),
+    keys,
+    get,
     async set(key, value) {
       memory?.set(key, value);
-      await base.set(key, value);
+      try {
+        await base.set(key, value);
+        unwritten.delete(key);
+      } catch (error) {
+        if (onUnwritten === undefined) throw error;
+        unwritten.set(key, value);
+        logger.warn('The editor did not store a credential; it is kept until this window closes.', {
+          reason: String(error),
+        });
+        onUnwritten();
+      }
     },
     async delete(key) {
       memory?.delete(key);
+      unwritten.delete(key);
       await base.delete(key);
     },
     onDidChange: base.onDidChange,
     async entries() {
-      if (memory !== undefined) return Object.fromEntries(memory);
-      const read = await Promise.all((await base.keys()).map(async (key) => [key, await base.get(key)] as const));
+      const read = await Promise.all((await keys()).map(async (key) => [key, await get(key)] as const));
       return Object.fromEntries(read.flatMap(([key, value]) => (value === undefined ? [] : [[key, value]])));
     },
     async adopt(entries) {
       memory = new Map(Object.entries(entries));
+      unwritten.clear();
       try {
         for (const [key, value] of memory) if ((await base.get(key)) !== value) await base.set(key, value);
         for (const key of await base.keys()) if (!memory.has(key)) await base.delete(key);

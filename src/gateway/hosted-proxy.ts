@@ -1,8 +1,10 @@
 import { systemClock } from '../core/clock.ts';
 import type { HostedProxy } from '../core/worker-protocol.ts';
 import { createTransport } from '../upstream/transport.ts';
-import { createLocalProxy, type ProxyOptions } from './proxy.ts';
-import { createSharedProxy, createWindowCalls, type SharedProxy } from './shared-proxy.ts';
+import { createLocalProxy } from './proxy.ts';
+import type { ProxyOptions } from './proxy-options.ts';
+import { createSharedProxy, type SharedProxy } from './shared-proxy.ts';
+import { createWindowCalls } from './window-calls.ts';
 
 /** A window that yields to a newer one lets open answers run this long. */
 const yieldDrainMs = 10_000;
@@ -24,6 +26,10 @@ export function createHostedProxy(options: ProxyOptions): HostedProxy {
   const local = createLocalProxy({
     ...options,
     transport,
+    // A window whose editor does not answer any more keeps serving from memory, until another one can.
+    onUnwritten: () => {
+      if ((local.windows()?.followers ?? 0) > 0) void yieldPort();
+    },
     windowCalls: createWindowCalls(() => shared?.proxy, yieldPort),
     onSnapshot: (snapshot) => shared?.onLocalSnapshot(snapshot),
   });

@@ -4,7 +4,7 @@ import { createEmitter } from '../core/emitter.ts';
 import { createRpcClient, serveRpc } from '../core/rpc.ts';
 import { type HostedProxy, isServerWorkerData, type ServerHostApi } from '../core/worker-protocol.ts';
 import { createHostedProxy } from './hosted-proxy.ts';
-import type { ProxyOptions } from './proxy.ts';
+import type { ProxyOptions } from './proxy-options.ts';
 
 export { parseSettings } from '../core/settings.ts';
 export { makePrivateDirectory, writePrivateFile } from './state-files.ts';

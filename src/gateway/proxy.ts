@@ -1,77 +1,47 @@
-import { isIP } from 'node:net';
-import { join } from 'node:path';
 import type { Account } from '../accounts/account.ts';
 import { createLinkedCredentials } from '../accounts/linked-credentials.ts';
 import { createPool } from '../accounts/pool.ts';
 import { createSignIns } from '../accounts/sign-in.ts';
 import { createAccountStore } from '../accounts/store.ts';
+import { keepTokensFresh } from '../accounts/token-refresh.ts';
 import { systemClock } from '../core/clock.ts';
-import type { Clock, Logger, SecretStore } from '../core/contracts.ts';
 import type { ProxySnapshot } from '../core/control.ts';
-import { isLoopbackHost, type ProxySettings } from '../core/settings.ts';
-import type { Endpoints } from '../core/upstream.ts';
-import type { WindowCall } from '../core/window-protocol.ts';
+import { isLoopbackHost } from '../core/settings.ts';
 import { openAiChat } from '../dialects/openai-chat/index.ts';
 import { createApp } from '../server/app.ts';
 import { createWindowOwner, type WindowOwner } from '../server/window-owner.ts';
-import type { Plan } from '../upstream/plans.ts';
-import { createTransport, type Transport } from '../upstream/transport.ts';
-import { createLedger } from '../usage/ledger.ts';
-import { createRequestLog } from '../usage/request-log.ts';
+import { createTransport } from '../upstream/transport.ts';
 import { createAccountControl } from './account-control.ts';
 import { createAccountKinds } from './account-kinds.ts';
 import { readControlSecret } from './control-secret.ts';
 import { createDoctor } from './doctor.ts';
 import { createGateway } from './gateway.ts';
+import { guardPolicyOf } from './guard-policy.ts';
 import { createHandedOverSecrets } from './handed-over-secrets.ts';
 import { readHealth } from './health-file.ts';
 import { createHealthKeeper } from './health-keeper.ts';
 import { createHttpService, readLocalKey } from './http-service.ts';
 import { createLanes } from './lanes.ts';
-import { createMetering } from './metering.ts';
 import { createModelDirectory } from './models.ts';
 import { createProbe } from './probe.ts';
-import { createQuotas } from './quotas.ts';
+import type { ProxyOptions, SharingOptions } from './proxy-options.ts';
 import { servedAccounts } from './served-accounts.ts';
 import type { LocalProxy } from './shared-proxy.ts';
 import { createShownTerms } from './shown-terms.ts';
 import { countAccounts, describeService, summariseAccount } from './snapshot.ts';
-import { createStateFiles, writePrivateFile } from './state-files.ts';
+import { createStateFiles } from './state-files.ts';
 import { createUpstreamCheck } from './upstream-check.ts';
-
-export interface ProxyOptions {
-  readonly settings: ProxySettings;
-  /** Folder of ledger, health and logs; made with 0700. */
-  readonly stateDirectory: string;
-  readonly version: string;
-  readonly mode: 'editor' | 'headless';
-  readonly secrets: SecretStore;
-  readonly logger: Logger;
-  readonly onSnapshot?: (snapshot: ProxySnapshot) => void;
-  /** Environment of the process, for its proxy variables. */
-  readonly environment?: Readonly<Record<string, string | undefined>>;
-  readonly clock?: Clock;
-  readonly transport?: Transport;
-  readonly random?: () => number;
-  /** Waiting streams are pinged this often; upstreams silent for `idleMs` count as stalled. */
-  readonly pingMs?: number;
-  readonly idleMs?: number;
-  readonly bodyLimitBytes?: number;
-  readonly concurrencyLimit?: number;
-  /** Sends the requests of a plan elsewhere; tests stand their own upstream in for Qwen's hosts. */
-  readonly planEndpoints?: (plan: Plan) => Endpoints | undefined;
-  /** Where qwen-code keeps its files; `~/.qwen` unless told. */
-  readonly qwenDirectory?: string;
-}
+import { createUsageParts } from './usage-parts.ts';
+import { accountControlWhenOpen, createWhenOpen } from './when-open.ts';
 
 /** The composition root: the one list of dialects and account kinds, and who is given what. */
-export function createLocalProxy(
-  options: ProxyOptions & { readonly windowCalls?: (call: WindowCall) => Promise<unknown> },
-): LocalProxy {
+export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalProxy {
   const { logger, version, windowCalls } = options;
-  const secrets = createHandedOverSecrets(options.secrets, logger);
+  const { onUnwritten } = options;
+  const secrets = createHandedOverSecrets({ base: options.secrets, logger, ...(onUnwritten && { onUnwritten }) });
   const clock = options.clock ?? systemClock;
   const userAgent = `QwenProxy/${version}`;
+  const random = options.random ?? Math.random;
   let settings = options.settings;
   let clientKeys: readonly string[] = [];
 
@@ -79,21 +49,14 @@ export function createLocalProxy(
   const state = createStateFiles(options.stateDirectory, logger);
   const keptHealth = createHealthKeeper(state);
   const store = createAccountStore(secrets, logger);
-  const usageDirectory = join(options.stateDirectory, 'usage');
-  const ledger = createLedger({ directory: usageDirectory, clock, logger });
-  const metering = createMetering({ directory: usageDirectory, clock, logger });
-  const quotas = createQuotas({
-    clock,
+  const usage = createUsageParts({
+    stateDirectory: options.stateDirectory,
     state,
-    history: metering.history,
-    health: (account) => pool.obstacles(account),
-  });
-  const requestLog = createRequestLog({
-    directory: join(options.stateDirectory, 'logs'),
-    isOn: () => settings.debugLog,
-    fileLimit: () => settings.logFileLimit,
-    writeFile: writePrivateFile,
+    clock,
     logger,
+    settings: () => settings,
+    obstacles: (account) => pool.obstacles(account),
+    onCounted: () => changed(),
   });
   const linked = createLinkedCredentials(clock);
   const { planEndpoints, qwenDirectory } = options;
@@ -110,7 +73,6 @@ export function createLocalProxy(
   const accounts = () =>
     servedAccounts(store, { mayDemo: options.mode === 'headless' && isLoopbackHost(settings.host) });
 
-  let pool = createPoolWith(new Map());
   const models = createModelDirectory({
     kinds,
     transport,
@@ -120,6 +82,19 @@ export function createLocalProxy(
     defaultModel: () => settings.defaultModel,
     accounts,
   });
+  const pool = createPool({
+    clock,
+    accounts,
+    strategy: () => settings.accountStrategy,
+    requestsToday: (id) => usage.ledger.today(id).requests,
+    quotaLeft: usage.quotas.left,
+    modelFor: models.modelFor,
+    onChange: () => {
+      keptHealth.save(pool.health);
+      for (const account of accounts()) usage.quotas.learn(account);
+      changed();
+    },
+  });
   const check = createUpstreamCheck({
     kinds,
     transport,
@@ -128,21 +103,15 @@ export function createLocalProxy(
     modelFor: (account) => models.modelFor(account, undefined),
   });
   const gateway = createGateway({
-    pool: {
-      acquire: (asked) => pool.acquire(asked),
-      report: (lease, outcome) => pool.report(lease, outcome),
-      committed: (lease) => pool.committed(lease),
-      hasReady: (asked) => pool.hasReady(asked),
-    },
-    ledger,
+    pool,
+    ledger: usage.ledger,
     clock,
     logger,
     open: createLanes({ kinds, transport, clock, userAgent, idleMs: options.idleMs ?? 300_000 }),
-    random: options.random ?? Math.random,
+    random,
     pingMs: options.pingMs ?? 10_000,
     onServed(entry, body) {
-      metering.add(entry);
-      void requestLog.write(entry, body);
+      usage.note(entry, body);
       changed();
     },
   });
@@ -151,8 +120,8 @@ export function createLocalProxy(
     summariseAccount(account, {
       standing: pool.standing(account),
       obstacles: pool.obstacles(account),
-      windows: quotas.windows(account),
-      today: ledger.today(account.id),
+      windows: usage.quotas.windows(account),
+      today: usage.ledger.today(account.id),
     });
   const snapshot = (): ProxySnapshot => ({
     ...describeService(http, settings),
@@ -160,30 +129,12 @@ export function createLocalProxy(
     ...countAccounts(accounts().map(summarise)),
   });
 
-  let isAnnouncing = false;
-  /** Many changes of one moment become one snapshot. */
-  const changed = () => {
-    if (isAnnouncing) return;
-    isAnnouncing = true;
-    setImmediate(() => {
-      isAnnouncing = false;
-      options.onSnapshot?.(snapshot());
-      windows?.broadcast({ type: 'snapshot', snapshot: snapshot() });
-    });
-  };
+  const changed = createAnnouncer(() => {
+    options.onSnapshot?.(snapshot());
+    windows?.broadcast({ type: 'snapshot', snapshot: snapshot() });
+  });
 
   let windows: WindowOwner | undefined;
-  const openWindows = async (call: (call: WindowCall) => Promise<unknown>) =>
-    createWindowOwner({
-      controlSecret: await readControlSecret(options.stateDirectory),
-      port: () => http.port ?? settings.port,
-      identity: { version, mode: options.mode },
-      firstEvents: async () => [
-        { type: 'secrets', secrets: await secrets.entries() },
-        { type: 'snapshot', snapshot: snapshot() },
-      ],
-      call,
-    });
   const handOut = async () => windows?.broadcast({ type: 'secrets', secrets: await secrets.entries() });
 
   let openRequests = 0;
@@ -194,14 +145,7 @@ export function createLocalProxy(
     onChange: changed,
     createListener: (stopping) =>
       createApp({
-        policy: () => ({
-          // An address, unlike a name, cannot be made to point here by a foreign name server.
-          allowedHosts: isOneAddress(settings.host) ? [settings.host, ...settings.allowedHosts] : settings.allowedHosts,
-          corsOrigins: settings.corsOrigins,
-          clientKeys: settings.apiKeys === 'off' ? 'off' : clientKeys,
-          adminKey: settings.adminKey,
-          isLoopback: isLoopbackHost(settings.host),
-        }),
+        policy: () => guardPolicyOf(settings, clientKeys),
         settings: () => settings,
         dialects: [openAiChat],
         errors: openAiChat,
@@ -238,35 +182,36 @@ export function createLocalProxy(
     },
   });
 
-  function createPoolWith(health: Parameters<typeof createPool>[0]['health'] & {}) {
-    return createPool({
-      clock,
-      accounts,
-      strategy: () => settings.accountStrategy,
-      requestsToday: (id) => ledger.today(id).requests,
-      quotaLeft: quotas.left,
-      modelFor: (account, asked) => models.modelFor(account, asked),
-      health,
-      onChange: () => {
-        keptHealth.save(pool.health);
-        for (const account of accounts()) quotas.learn(account);
-        changed();
-      },
-    });
-  }
+  let refresh: AbortController | undefined;
+  const startRefreshing = () => {
+    const stop = new AbortController();
+    const renew = kinds['oauth-device'].credential;
+    const refreshBufferMs = () => settings.oauth.refreshBufferMs;
+    void keepTokensFresh({ clock, accounts, renew, refreshBufferMs, random, logger }, stop.signal);
+    return stop;
+  };
 
   const adoptKeys = async () => {
     clientKeys = typeof settings.apiKeys === 'string' ? [await readLocalKey(secrets)] : settings.apiKeys;
   };
   const opened = (async () => {
-    await Promise.all([store.reload(), ledger.reload(), quotas.open()]);
-    void metering.load().then(changed);
-    pool = createPoolWith(await readHealth(state));
+    await Promise.all([store.reload(), usage.open()]);
+    pool.restore(await readHealth(state));
     store.onDidChange(() => {
       changed();
       void handOut().catch((error) => logger.warn('Other windows could not be told.', { reason: String(error) }));
     });
-    if (windowCalls) windows = await openWindows(windowCalls);
+    if (windowCalls)
+      windows = createWindowOwner({
+        controlSecret: await readControlSecret(options.stateDirectory),
+        port: () => http.port ?? settings.port,
+        identity: { version, mode: options.mode },
+        firstEvents: async () => [
+          { type: 'secrets', secrets: await secrets.entries() },
+          { type: 'snapshot', snapshot: snapshot() },
+        ],
+        call: windowCalls,
+      });
     secrets.onDidChange(
       () =>
         void store
@@ -276,46 +221,28 @@ export function createLocalProxy(
   })();
   opened.catch(() => {});
 
-  const whenOpen =
-    <Arguments extends unknown[], Result>(work: (...args: Arguments) => Promise<Result>) =>
-    async (...args: Arguments): Promise<Result> => {
-      await opened;
-      return await work(...args);
-    };
-
+  const whenOpen = createWhenOpen(opened);
   return {
     start: whenOpen(async ({ port } = {}) => {
       await adoptKeys();
       await http.start(port);
+      if (http.state === 'serving') refresh ??= startRefreshing();
       return snapshot();
     }),
     stop: whenOpen(async ({ drainMs } = {}) => {
+      refresh?.abort();
+      refresh = undefined;
       await http.stop(drainMs ?? 0);
       return snapshot();
     }),
     snapshot: whenOpen(async () => snapshot()),
-    plans: whenOpen(control.plans),
-    addAccount: whenOpen(control.addAccount),
-    removeAccount: whenOpen(control.removeAccount),
-    setAccountEnabled: whenOpen(control.setAccountEnabled),
-    moveAccount: whenOpen(control.moveAccount),
-    setAccountGroup: whenOpen(control.setAccountGroup),
-    clearAccount: whenOpen(control.clearAccount),
-    testAccount: whenOpen(control.testAccount),
-    diagnoseKey: whenOpen(control.diagnoseKey),
-    findPlan: whenOpen(control.findPlan),
-    exportAccounts: whenOpen(control.exportAccounts),
-    importAccounts: whenOpen(control.importAccounts),
-    linkableFiles: whenOpen(control.linkableFiles),
-    linkAccount: whenOpen(control.linkAccount),
-    startSignIn: whenOpen(control.startSignIn),
-    pollSignIn: whenOpen(control.pollSignIn),
-    cancelSignIn: whenOpen(control.cancelSignIn),
+    ...accountControlWhenOpen(whenOpen, control),
     localKey: whenOpen(async () =>
       typeof settings.apiKeys === 'string' ? readLocalKey(secrets) : (settings.apiKeys[0] ?? ''),
     ),
     updateSettings: whenOpen(async (next) => {
-      const moves = next.host !== settings.host || next.port !== settings.port;
+      // A port that is bound already, such as a free one that the user keeps, is no move.
+      const moves = next.host !== settings.host || (next.port !== settings.port && next.port !== http.port);
       settings = next;
       await adoptKeys();
       if (moves && http.state !== 'stopped') {
@@ -331,20 +258,31 @@ export function createLocalProxy(
     }),
     adoptSecrets: whenOpen(async (entries: Readonly<Record<string, string>>) => {
       await secrets.adopt(entries);
-      await Promise.all([store.reload(), ledger.reload(), quotas.open()]);
-      void metering.load().then(changed);
-      pool = createPoolWith(await readHealth(state));
+      await Promise.all([store.reload(), usage.open()]);
+      pool.restore(await readHealth(state));
     }),
     windows: () => windows,
     dispose: async () => {
       await opened.catch(() => {});
       windows?.close();
+      refresh?.abort();
       await http.stop(0);
       await keptHealth.settled();
-      await ledger.close();
+      await usage.ledger.close();
       await transport.close();
     },
   };
 }
 
-const isOneAddress = (host: string) => isIP(host) !== 0 && host !== '0.0.0.0' && host !== '::';
+/** Many changes of one moment become one announcement. */
+function createAnnouncer(announce: () => void): () => void {
+  let isDue = false;
+  return () => {
+    if (isDue) return;
+    isDue = true;
+    setImmediate(() => {
+      isDue = false;
+      announce();
+    });
+  };
+}

@@ -1,11 +1,12 @@
 import type { Clock, Logger } from '../core/contracts.ts';
 import type { ProxyControl, ProxySnapshot } from '../core/control.ts';
-import type { WindowCall, WindowEvent } from '../core/window-protocol.ts';
+import type { WindowEvent } from '../core/window-protocol.ts';
 import type { HostedProxy } from '../core/worker-protocol.ts';
 import type { WindowOwner } from '../server/window-owner.ts';
 import type { Transport } from '../upstream/transport.ts';
 import { readControlSecret } from './control-secret.ts';
 import { isNewer } from './version.ts';
+import type { ForwardedCall } from './window-calls.ts';
 import { type Follower, followOwner } from './window-follower.ts';
 
 /** A proxy that serves by itself, with what windows need of one another. */
@@ -32,29 +33,6 @@ export interface SharedProxy {
   /** While another window serves, or that is being found out, the local state is nobody's business. */
   onLocalSnapshot(snapshot: ProxySnapshot): void;
 }
-
-/** What a follower sends to the owner instead of doing it itself. */
-const forwarded = [
-  'plans',
-  'addAccount',
-  'removeAccount',
-  'setAccountEnabled',
-  'moveAccount',
-  'setAccountGroup',
-  'clearAccount',
-  'testAccount',
-  'diagnoseKey',
-  'findPlan',
-  'exportAccounts',
-  'importAccounts',
-  'linkableFiles',
-  'linkAccount',
-  'startSignIn',
-  'pollSignIn',
-  'cancelSignIn',
-  'localKey',
-] as const satisfies readonly (keyof ProxyControl)[];
-type Forwarded = (typeof forwarded)[number];
 
 interface Following {
   readonly follower: Follower;
@@ -185,7 +163,7 @@ export function createSharedProxy(local: LocalProxy, options: SharedProxyOptions
     }
   };
 
-  const forward = <Name extends Forwarded>(name: Name): ProxyControl[Name] =>
+  const forward = <Name extends ForwardedCall>(name: Name): ProxyControl[Name] =>
     // A boundary: the owner runs the same method with the same arguments, so its answer has the same type.
     ((...args: unknown[]) =>
       following === undefined
@@ -255,25 +233,4 @@ export function createSharedProxy(local: LocalProxy, options: SharedProxyOptions
       if (following === undefined && !isElecting) options.onSnapshot?.(snapshot);
     },
   };
-}
-
-/** Runs what a follower asks for; the list is the owner's, whatever the follower names. */
-export function createWindowCalls(
-  proxy: () => HostedProxy | undefined,
-  yieldPort: () => Promise<void>,
-): (call: WindowCall) => Promise<unknown> {
-  return async ({ method, args }) => {
-    if (method === 'yield') return void afterAnswer(yieldPort);
-    const target = proxy();
-    if (target === undefined) throw new Error('The proxy is not ready.');
-    if (method === 'stop') return void afterAnswer(() => target.stop());
-    const name = forwarded.find((candidate) => candidate === method);
-    if (name === undefined) throw new Error(`Windows do not call ${method}.`);
-    return (target[name] as (...args: readonly unknown[]) => Promise<unknown>)(...args);
-  };
-}
-
-/** What closes the connections of this very call waits until its answer has gone out. */
-function afterAnswer(work: () => Promise<unknown>): void {
-  setTimeout(() => void work().catch(() => {}), 20);
 }

@@ -1,6 +1,8 @@
 import * as vscode from 'vscode';
 import type { AccountSummary } from '../core/control.ts';
 import type { App } from './app.ts';
+import { ask } from './ask.ts';
+import type { SignIn } from './sign-in.ts';
 import { removeAccount, testAccount } from './verdict.ts';
 
 /** Something to do with one account. */
@@ -11,12 +13,19 @@ export interface AccountAction {
 }
 
 /** What can be done with the account at `index` of the user's order. */
-export function accountActions(app: App, account: AccountSummary, index: number): readonly AccountAction[] {
-  const { id, enabled, state } = account;
+export function accountActions(
+  { app, signIn }: { readonly app: App; readonly signIn: SignIn },
+  account: AccountSummary,
+  index: number,
+): readonly AccountAction[] {
+  const { id, enabled, state, kind } = account;
   const { host } = app;
   const isWaiting = state === 'cooling' || state === 'exhausted' || state === 'unauthorized';
   return [
     { icon: 'beaker', label: vscode.l10n.t('Test'), run: () => testAccount(app, account) },
+    ...(kind === 'oauth-device' && state === 'unauthorized'
+      ? [{ icon: 'sign-in', label: vscode.l10n.t('Sign in again'), run: () => signIn(account) }]
+      : []),
     ...(isWaiting
       ? [{ icon: 'refresh', label: vscode.l10n.t('Clear and use again'), run: () => host.clearAccount(id) }]
       : []),
@@ -26,6 +35,17 @@ export function accountActions(app: App, account: AccountSummary, index: number)
     ...(index > 0
       ? [{ icon: 'arrow-up', label: vscode.l10n.t('Move up'), run: () => host.moveAccount(id, index - 1) }]
       : []),
+    { icon: 'organization', label: vscode.l10n.t('Group…'), run: () => askGroup(app, account) },
     { icon: 'trash', label: vscode.l10n.t('Remove'), run: () => removeAccount(app, account) },
   ];
+}
+
+async function askGroup(app: App, { id, label, group }: AccountSummary): Promise<void> {
+  const name = await ask({
+    title: label,
+    prompt: vscode.l10n.t('Accounts of one main account share its limits: give them the same name, or none.'),
+    validate: () => undefined,
+    ...(group !== undefined && { value: group }),
+  });
+  if (name !== undefined) await (name === '' ? app.host.setAccountGroup(id) : app.host.setAccountGroup(id, name));
 }

@@ -1,4 +1,4 @@
-import type { AccountState, AccountSummary } from '../core/control.ts';
+import type { AccountState, AccountSummary, WindowSummary } from '../core/control.ts';
 import type { Translator } from './translator.ts';
 
 const icons: Readonly<Record<AccountState, string>> = {
@@ -26,6 +26,33 @@ export function describeState(account: AccountSummary, l10n: Translator, locale:
 export function describeRequests(requestsToday: number, l10n: Translator): string {
   return requestsToday === 1 ? l10n.t('1 request today') : l10n.t('{0} requests today', requestsToday);
 }
+
+/** Where a quota window stands: `5 h: 62 % left, until 14:05, about 40 min left at this pace`; usage alone where no limit is known. */
+export function describeWindow(window: WindowSummary, nowMs: number, l10n: Translator, locale: string): string {
+  const { left, usedRequests, usedTokens, resetsMs, usedUpMs } = window;
+  const name = windowName(window.name, l10n);
+  if (left === undefined)
+    return l10n.t('{0}: {1} requests, {2} tokens', name, usedRequests, compact(usedTokens, locale));
+  const share = l10n.t('{0}: {1} % left, fresh {2}', name, Math.floor(left * 100), formatTime(resetsMs, locale));
+  if (usedUpMs === undefined) return share;
+  return `${share}, ${l10n.t('about {0} min left at this pace', Math.max(1, Math.round((usedUpMs - nowMs) / 60_000)))}`;
+}
+
+function windowName(name: WindowSummary['name'], l10n: Translator): string {
+  switch (name) {
+    case 'hour':
+      return l10n.t('5 hours');
+    case 'day':
+      return l10n.t('Day');
+    case 'week':
+      return l10n.t('Week');
+    case 'month':
+      return l10n.t('Month');
+  }
+}
+
+const compact = (amount: number, locale: string) =>
+  new Intl.NumberFormat(locale, { notation: 'compact' }).format(amount);
 
 function stateName(state: AccountState, l10n: Translator): string {
   switch (state) {

@@ -3,10 +3,13 @@ import type { AccountSummary } from '../core/control.ts';
 import { type AccountAction, accountActions } from './account-actions.ts';
 import { accountIcon, describeRequests, describeState } from './account-text.ts';
 import { type App, showFailure } from './app.ts';
+import type { SignIn } from './sign-in.ts';
 
 interface AccountButton extends vscode.QuickInputButton {
   readonly action: AccountAction;
 }
+
+type Actor = Parameters<typeof accountActions>[0];
 
 interface AccountItem extends vscode.QuickPickItem {
   readonly account?: AccountSummary;
@@ -14,7 +17,8 @@ interface AccountItem extends vscode.QuickPickItem {
 }
 
 /** The list of accounts, live, with buttons for the mouse and a menu on Enter for the keyboard. */
-export function showAccounts(app: App, addAccount: () => Promise<void>): void {
+export function showAccounts(app: App, addAccount: () => Promise<void>, signIn: SignIn): void {
+  const actor = { app, signIn };
   const list = vscode.window.createQuickPick<AccountItem>();
   list.title = vscode.l10n.t('Qwen accounts, in the order of their use');
   list.placeholder = vscode.l10n.t('Choose an account, or add one');
@@ -24,7 +28,7 @@ export function showAccounts(app: App, addAccount: () => Promise<void>): void {
 
   const render = () => {
     const active = list.activeItems[0]?.account?.id;
-    const items = toItems(app);
+    const items = toItems(actor);
     list.items = items;
     const same = items.filter(({ account }) => account !== undefined && account.id === active);
     if (same.length > 0) list.activeItems = same;
@@ -49,7 +53,7 @@ export function showAccounts(app: App, addAccount: () => Promise<void>): void {
       const [chosen] = list.selectedItems;
       list.hide();
       if (chosen?.account === undefined) void addAccount();
-      else void showActions(app, chosen.account, chosen.index ?? 0);
+      else void showActions(actor, chosen.account, chosen.index ?? 0);
     }),
     list.onDidHide(() => {
       for (const subscription of subscriptions) subscription.dispose();
@@ -72,8 +76,8 @@ export async function pickAccount(app: App, placeHolder: string): Promise<Accoun
 }
 
 /** The same actions as the buttons of the list, which a keyboard does not reach. */
-async function showActions(app: App, account: AccountSummary, index: number): Promise<void> {
-  const items = accountActions(app, account, index).map((action) => ({
+async function showActions(actor: Actor, account: AccountSummary, index: number): Promise<void> {
+  const items = accountActions(actor, account, index).map((action) => ({
     label: `$(${action.icon}) ${action.label}`,
     action,
   }));
@@ -81,14 +85,14 @@ async function showActions(app: App, account: AccountSummary, index: number): Pr
   try {
     await chosen?.action.run();
   } catch (error) {
-    await showFailure(app, error);
+    await showFailure(actor.app, error);
   }
 }
 
-function toItems(app: App): AccountItem[] {
+function toItems(actor: Actor): AccountItem[] {
   const add: AccountItem = { label: vscode.l10n.t('$(add) Add account…'), alwaysShow: true };
-  const accounts = app.host.lastSnapshot.accounts.map((account, index) => {
-    const buttons: AccountButton[] = accountActions(app, account, index).map((action) => ({
+  const accounts = actor.app.host.lastSnapshot.accounts.map((account, index) => {
+    const buttons: AccountButton[] = accountActions(actor, account, index).map((action) => ({
       iconPath: new vscode.ThemeIcon(action.icon),
       tooltip: action.label,
       action,
@@ -103,7 +107,7 @@ function toItem(account: AccountSummary, index: number): AccountItem & { readonl
   const facts = [state, describeRequests(account.requestsToday, vscode.l10n), ...(account.fix ? [account.fix] : [])];
   return {
     label: `$(${accountIcon(account)}) ${account.label}`,
-    description: account.planLabel,
+    description: account.group === undefined ? account.planLabel : `${account.planLabel} · ${account.group}`,
     detail: facts.join(' · '),
     account,
     index,

@@ -6,6 +6,8 @@ export interface Question {
   readonly prompt: string;
   readonly placeholder?: string;
   readonly password?: boolean;
+  /** What stands there already. */
+  readonly value?: string;
   /** Where the answer can be found; a button opens it. */
   readonly helpUrl?: string | undefined;
   /** Why this text will not do; `undefined` = it will. */
@@ -22,6 +24,7 @@ export function ask(question: Question): Promise<string | undefined> {
   box.prompt = question.prompt;
   box.placeholder = question.placeholder;
   box.password = question.password ?? false;
+  box.value = question.value ?? '';
   box.ignoreFocusOut = true;
   const { helpUrl } = question;
   if (helpUrl !== undefined) {

@@ -5,6 +5,8 @@ export const commandIds = [
   'qwenProxy.removeAccount',
   'qwenProxy.testAccount',
   'qwenProxy.showAccounts',
+  'qwenProxy.exportAccounts',
+  'qwenProxy.importAccounts',
   'qwenProxy.start',
   'qwenProxy.stop',
   'qwenProxy.restart',

@@ -1,4 +1,5 @@
 import * as vscode from 'vscode';
+import { exportAccounts, importAccounts } from './account-files.ts';
 import { pickAccount, showAccounts } from './accounts.ts';
 import { type App, showFailure } from './app.ts';
 import { type CommandId, commandIds } from './command-ids.ts';
@@ -21,7 +22,9 @@ function commandTable(app: App, signIn: SignIn): Readonly<Record<CommandId, () =
       const account = await pickAccount(app, vscode.l10n.t('Which account shall be tested?'));
       if (account !== undefined) await testAccount(app, account);
     },
-    'qwenProxy.showAccounts': () => showAccounts(app, addAccount),
+    'qwenProxy.showAccounts': () => showAccounts(app, addAccount, signIn),
+    'qwenProxy.exportAccounts': () => exportAccounts(app),
+    'qwenProxy.importAccounts': () => importAccounts(app),
     'qwenProxy.start': () => startProxy(app),
     'qwenProxy.stop': () => app.host.stop(),
     'qwenProxy.restart': () => restartProxy(app),

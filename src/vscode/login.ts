@@ -1,17 +1,17 @@
 import * as vscode from 'vscode';
-import type { AddAccountInput, PlanSummary } from '../core/control.ts';
-import { type App, type MessageAction, offer, showLogAction } from './app.ts';
-import { ask } from './ask.ts';
+import type { PlanSummary } from '../core/control.ts';
+import { add, addWithKey } from './add-account.ts';
+import type { App } from './app.ts';
+import { findPlan } from './find-plan.ts';
+import { linkAccount } from './link-account.ts';
 import type { SignIn } from './sign-in.ts';
 import { freeTierNote } from './sign-in-view.ts';
-import { removeAccount, showVerdict } from './verdict.ts';
 
 /** The plan without a key; the name is the server's. */
 const demoPlan = 'demo';
 
-interface PlanItem extends vscode.QuickPickItem {
-  readonly plan?: PlanSummary;
-  readonly isSignIn?: boolean;
+interface LoginItem extends vscode.QuickPickItem {
+  readonly run?: () => Promise<void>;
 }
 
 /** Which plan, then its key or its device flow. */
@@ -23,114 +23,48 @@ export async function login(app: App, signIn: SignIn): Promise<void> {
     matchOnDetail: true,
     ignoreFocusOut: true,
   };
-  const items: Promise<PlanItem[]> = app.host.plans().then(toItems);
-  const chosen = await vscode.window.showQuickPick(items, options);
-  if (chosen?.isSignIn) return signIn();
-  const plan = chosen?.plan;
-  if (plan === undefined) return;
-  if (plan.name === demoPlan) return add(app, { plan: demoPlan, probe: true }, []);
-  await addWithKey(app, plan);
+  const items = Promise.all([app.host.plans(), app.host.linkableFiles().catch(() => [])]).then(([plans, files]) =>
+    toItems(app, signIn, { plans, files }),
+  );
+  await (await vscode.window.showQuickPick(items, options))?.run?.();
 }
 
-function toItems(plans: readonly PlanSummary[]): PlanItem[] {
-  const separator = (label: string): PlanItem => ({ label, kind: vscode.QuickPickItemKind.Separator });
-  const toItem = (plan: PlanSummary, description?: string): PlanItem => ({
+function toItems(
+  app: App,
+  signIn: SignIn,
+  { plans, files }: { readonly plans: readonly PlanSummary[]; readonly files: readonly string[] },
+): LoginItem[] {
+  const separator = (label: string): LoginItem => ({ label, kind: vscode.QuickPickItemKind.Separator });
+  const toItem = (plan: PlanSummary): LoginItem => ({
     label: plan.label,
+    description: plan.keyHint,
     detail: plan.detail,
-    plan,
-    ...(description === undefined ? {} : { description }),
+    run: () => addWithKey(app, plan),
   });
-  const withKey = plans.filter(({ name }) => name !== demoPlan);
+  const demo = plans.filter(({ name }) => name === demoPlan);
+  const unauthorized = app.host.lastSnapshot.accounts.filter(
+    ({ kind, state }) => kind === 'oauth-device' && state === 'unauthorized',
+  );
   return [
-    separator(vscode.l10n.t('API key')),
-    ...withKey.map((plan) => toItem(plan, plan.keyHint)),
-    separator(vscode.l10n.t('Qwen account')),
-    { label: vscode.l10n.t('Sign in with a browser'), detail: freeTierNote(vscode.l10n), isSignIn: true },
-    separator(vscode.l10n.t('Without an account')),
-    ...plans.filter(({ name }) => name === demoPlan).map((plan) => toItem(plan)),
-  ];
-}
-
-async function addWithKey(app: App, plan: PlanSummary): Promise<void> {
-  const baseUrl = plan.needsBaseUrl ? await askBaseUrl(plan) : undefined;
-  if (plan.needsBaseUrl && baseUrl === undefined) return;
-  const key = await askKey(plan);
-  if (key === undefined) return;
-  const label = await ask({
-    title: plan.label,
-    prompt: vscode.l10n.t('A name for this account, or nothing'),
-    placeholder: plan.label,
-    validate: () => undefined,
-  });
-  if (label === undefined) return;
-  const input: AddAccountInput = {
-    plan: plan.name,
-    key,
-    probe: true,
-    ...(label === '' ? {} : { label }),
-    ...(baseUrl === undefined ? {} : { baseUrl }),
-  };
-  await addOrAskAgain(app, plan, input);
-}
-
-async function addOrAskAgain(app: App, plan: PlanSummary, input: AddAccountInput): Promise<void> {
-  const again = {
-    label: vscode.l10n.t('Try Another Key'),
-    run: async () => {
-      const key = await askKey(plan);
-      if (key !== undefined) await addOrAskAgain(app, plan, { ...input, key });
+    {
+      label: vscode.l10n.t('I have a key but do not know its plan'),
+      detail: vscode.l10n.t('You choose the hosts it is sent to; the calls are free of charge.'),
+      run: () => findPlan(app),
     },
-  };
-  await add(app, input, [again]);
-}
-
-/** Adds and probes. An account the upstream refused is kept until the user removes it or its key is replaced. */
-async function add(app: App, input: AddAccountInput, ways: readonly MessageAction[]): Promise<void> {
-  const title = vscode.l10n.t('Adding the account and asking the upstream…');
-  const location = vscode.ProgressLocation.Notification;
-  try {
-    const { account, verdict } = await vscode.window.withProgress({ location, title }, () =>
-      app.host.addAccount(input),
-    );
-    if (verdict === undefined) return;
-    const retries = ways.map(({ label, run }) => ({
-      label,
-      run: async () => {
-        await app.host.removeAccount(account.id);
-        await run();
-      },
-    }));
-    const remove = { label: vscode.l10n.t('Remove Account'), run: () => removeAccount(app, account) };
-    await showVerdict(app, { account, verdict, ways: [...retries, remove] });
-  } catch (error) {
-    // The server refuses what cannot be a key of this plan; nothing was stored.
-    const message = error instanceof Error ? error.message : String(error);
-    app.log.warn(`An account was not added: ${message}`);
-    await offer(vscode.window.showErrorMessage, message, [...ways, showLogAction(app)]);
-  }
-}
-
-function askBaseUrl(plan: PlanSummary): Promise<string | undefined> {
-  return ask({
-    title: plan.label,
-    prompt: vscode.l10n.t('The base URL, as your provider shows it'),
-    placeholder: 'https://…/v1',
-    helpUrl: plan.keyUrl,
-    validate: (text) =>
-      URL.canParse(text) && /^https?:$/.test(new URL(text).protocol)
-        ? undefined
-        : vscode.l10n.t('Enter an address that begins with https://'),
-  });
-}
-
-function askKey(plan: PlanSummary): Promise<string | undefined> {
-  const prompt = vscode.l10n.t('API key ({0}). It is kept in the secret storage of this editor.', plan.keyHint);
-  return ask({
-    title: plan.label,
-    prompt: plan.terms === undefined ? prompt : `${prompt} ${plan.terms}`,
-    placeholder: plan.keyHint,
-    password: true,
-    helpUrl: plan.keyUrl,
-    validate: (text) => (text === '' ? vscode.l10n.t('Enter a key, or press Escape to leave.') : undefined),
-  });
+    separator(vscode.l10n.t('API key')),
+    ...plans.filter(({ name }) => name !== demoPlan).map(toItem),
+    separator(vscode.l10n.t('Qwen account')),
+    ...unauthorized.map((account) => ({
+      label: vscode.l10n.t('Sign in again: {0}', account.label),
+      run: () => signIn(account),
+    })),
+    ...files.map((file) => ({
+      label: vscode.l10n.t('Use the sign-in of qwen-code'),
+      detail: file,
+      run: () => linkAccount(app, file),
+    })),
+    { label: vscode.l10n.t('Sign in with a browser'), detail: freeTierNote(vscode.l10n), run: () => signIn() },
+    separator(vscode.l10n.t('Without an account')),
+    ...demo.map(({ label, detail, name }) => ({ label, detail, run: () => add(app, { plan: name, probe: true }, []) })),
+  ];
 }

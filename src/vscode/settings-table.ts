@@ -22,6 +22,7 @@ export const settingKeys: Readonly<Record<EditorSettingName, string>> = {
   ACCOUNT_STRATEGY: 'accountStrategy',
   DEBUG_LOG: 'debugLog',
   LOG_FILE_LIMIT: 'logFileLimit',
+  USAGE_RETENTION_DAYS: 'usageRetentionDays',
   QWEN_BASE_URL: 'oauth.baseUrl',
   QWEN_CLIENT_ID: 'oauth.clientId',
   QWEN_DEVICE_CODE_ENDPOINT: 'oauth.deviceCodeEndpoint',

@@ -1,6 +1,6 @@
 import * as vscode from 'vscode';
 import { systemClock } from '../core/clock.ts';
-import type { SignInPoll, SignInStart } from '../core/control.ts';
+import type { AccountSummary, SignInPoll, SignInStart } from '../core/control.ts';
 import type { LoginAction } from '../webview/login-messages.ts';
 import { type App, offer, showLogAction } from './app.ts';
 import type { CommandId } from './command-ids.ts';
@@ -8,23 +8,25 @@ import { createLoginPanel, type LoginPanel } from './login-panel.ts';
 import { type SignInProgress, signInStatus, signInUrl, toLoginView } from './sign-in-view.ts';
 import { removeAccount, showVerdict } from './verdict.ts';
 
-/** Runs the device flow; asked for again while one runs, it shows that one. */
-export type SignIn = () => Promise<void>;
+/** Runs the device flow, for a new account or to renew one; asked for again while one runs, it shows that one. */
+export type SignIn = (account?: Pick<AccountSummary, 'id'>) => Promise<void>;
 
 /** The device flow as a user sees it: a page with a QR code, and a notification that suffices alone. */
 export function createSignIn(app: App): { readonly signIn: SignIn; dispose(): void } {
   const panel = createLoginPanel(app.extensionUri);
   let isRunning = false;
   let start: SignInStart | undefined;
+  let renewed: Pick<AccountSummary, 'id'> | undefined;
   const show = (progress: SignInProgress) => panel.render(toLoginView(progress, vscode.l10n));
 
-  const signIn = async () => {
+  const signIn: SignIn = async (account) => {
     panel.reveal();
     if (isRunning) return;
     isRunning = true;
+    renewed = account;
     try {
       show({ state: 'starting' });
-      start = await app.host.startSignIn({});
+      start = await app.host.startSignIn(account === undefined ? {} : { id: account.id });
       await finish(await waitWithNotification(app, start, show));
     } catch (error) {
       app.log.error(error instanceof Error ? error : String(error));
@@ -36,7 +38,7 @@ export function createSignIn(app: App): { readonly signIn: SignIn; dispose(): vo
     isRunning = false;
     const outcome = toOutcome(end);
     show(outcome);
-    const again = { label: vscode.l10n.t('Try Again'), run: signIn };
+    const again = { label: vscode.l10n.t('Try Again'), run: () => signIn(renewed) };
     if (end.status === 'complete') {
       const { account, verdict } = end;
       const remove = { label: vscode.l10n.t('Remove Account'), run: () => removeAccount(app, account) };
@@ -51,7 +53,7 @@ export function createSignIn(app: App): { readonly signIn: SignIn; dispose(): vo
   }
 
   panel.onAction((action) => {
-    if (action === 'retry') void signIn();
+    if (action === 'retry') void signIn(renewed);
     else act(app, panel, { action, start });
   });
   return { signIn, dispose: () => panel.close() };

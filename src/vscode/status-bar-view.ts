@@ -1,5 +1,5 @@
 import type { ProxySnapshot } from '../core/control.ts';
-import { accountIcon, describeRequests, describeState } from './account-text.ts';
+import { accountIcon, describeRequests, describeState, describeWindow } from './account-text.ts';
 import type { CommandId } from './command-ids.ts';
 import type { Translator } from './translator.ts';
 
@@ -90,6 +90,12 @@ function tooltip(snapshot: ProxySnapshot, l10n: Translator, locale: string): str
     lines.push(
       `$(${accountIcon(account)}) **${escapeMarkdown(account.label)}** · ${facts.map(escapeMarkdown).join(' · ')}`,
     );
+    const now = Date.now();
+    const details = [
+      ...account.windows.map((window) => describeWindow(window, now, l10n, locale)),
+      ...account.obstacles.map(({ model, reason }) => `${model}: ${reason}`),
+    ];
+    lines.push(...details.map((detail) => `— ${escapeMarkdown(detail)}`));
   }
   if (snapshot.accounts.length > 1)
     lines.push(l10n.t('All accounts: {0}', describeRequests(snapshot.requestsToday, l10n)));

@@ -125,6 +125,7 @@ describe('cli', function () {
       ACCOUNT_STRATEGY: 'random',
       DEBUG_LOG: 'x',
       LOG_FILE_LIMIT: '0',
+      USAGE_RETENTION_DAYS: '31',
       QWEN_BASE_URL: 'x',
       QWEN_CLIENT_ID: ' ',
       QWEN_CLIENT_SECRET: ' ',

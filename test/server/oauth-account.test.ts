@@ -25,7 +25,8 @@ describe('a signed-in account behind the server', () => {
   });
   beforeEach(async () => {
     secrets = createMemorySecrets();
-    server = await startProxy({ secrets, clock, settings: { QWEN_BASE_URL: simulator.origin } });
+    // No jitter: the renewal ahead of expiry is due 15 s before it.
+    server = await startProxy({ secrets, clock, random: () => 0, settings: { QWEN_BASE_URL: simulator.origin } });
   });
   afterEach(async () => {
     await server.dispose();

@@ -67,6 +67,8 @@ describe('server: rotation between accounts', () => {
     await server.proxy.clearAccount('one');
     assert.equal((await account('one')).state, 'ready');
     await server.chat();
+    assert.equal(keys().at(-1), 'sk-two', 'a conversation stays where it moved');
+    await server.chat({ messages: [{ role: 'user', content: 'another conversation' }] });
     assert.equal(keys().at(-1), 'sk-one');
   });
 
@@ -227,7 +229,10 @@ describe('server: rotation between accounts', () => {
         .split('\n')
         .map((line) => JSON.parse(line));
       assert.equal(lines.length, 1);
-      assert.deepEqual(lines[0].attempts, [{ account: 'one', error: 'quota_exhausted' }, { account: 'two' }]);
+      assert.deepEqual(lines[0].attempts, [
+        { account: 'one', error: 'quota_exhausted' },
+        { account: 'two', committed: true },
+      ]);
       assert.deepEqual(
         [lines[0].outcome, lines[0].account, lines[0].status, lines[0].model],
         ['answered', 'two', 200, 'qwen3-coder-plus'],

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Account, parseAccount } from '../../src/accounts/account.ts';
 import type { AccountSummary, AddAccountInput, AddAccountResult } from '../../src/core/control.ts';
+import type { Endpoints } from '../../src/core/upstream.ts';
 import type { HostedProxy } from '../../src/core/worker-protocol.ts';
 import { createHostedProxy } from '../../src/gateway/hosted-proxy.ts';
 import { type Simulator, startSimulator } from '../simulator/simulator.ts';
@@ -19,6 +20,10 @@ export interface ControlFixture {
   readonly clock: FakeClock;
   secrets: MemorySecrets;
   readonly proxy: HostedProxy;
+  /** Stands in for the plans' own hosts, by plan name; Qwen's hosts are never asked. */
+  planEndpoints: (plan: string) => Endpoints;
+  /** Stands in for `~/.qwen`. */
+  readonly qwenDirectory: string;
   /** A fresh home and a proxy in it. */
   begin(): Promise<void>;
   end(): Promise<void>;
@@ -31,6 +36,9 @@ export interface ControlFixture {
   ids(): Promise<readonly string[]>;
   stored(id: string): Account | undefined;
 }
+
+/** A port that nothing listens on. */
+const nowhere = (): Endpoints => ({ openai: 'http://127.0.0.1:1/v1' });
 
 export async function startControlFixture(): Promise<ControlFixture> {
   const clock = createFakeClock();
@@ -46,6 +54,8 @@ export async function startControlFixture(): Promise<ControlFixture> {
       secrets,
       logger: createMemoryLogger(),
       clock,
+      planEndpoints: (plan) => (plan.endpoints === undefined ? undefined : fixture.planEndpoints(plan.name)),
+      qwenDirectory: join(stateDirectory, 'qwen'),
     });
   const fixture: ControlFixture = {
     simulator,
@@ -55,7 +65,12 @@ export async function startControlFixture(): Promise<ControlFixture> {
       if (proxy === undefined) throw new Error('begin() first');
       return proxy;
     },
+    planEndpoints: nowhere,
+    get qwenDirectory() {
+      return join(stateDirectory, 'qwen');
+    },
     async begin() {
+      fixture.planEndpoints = nowhere;
       stateDirectory = await mkdtemp(join(tmpdir(), 'qwen-control-'));
       fixture.secrets = createMemorySecrets();
       proxy = open(fixture.secrets);

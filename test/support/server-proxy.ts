@@ -9,7 +9,7 @@ import { createEmitter } from '../../src/core/emitter.ts';
 import { type ProxySettings, parseSettings, type SettingName } from '../../src/core/settings.ts';
 import type { HostedProxy } from '../../src/core/worker-protocol.ts';
 import { createHostedProxy } from '../../src/gateway/hosted-proxy.ts';
-import type { ProxyOptions } from '../../src/gateway/proxy.ts';
+import type { ProxyOptions } from '../../src/gateway/proxy-options.ts';
 import { type RawAnswer, type RawRequest, send } from '../simulator/raw-client.ts';
 
 /** The client key of every test server. */

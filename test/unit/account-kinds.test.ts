@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'mocha';
 import type { Account } from '../../src/accounts/account.ts';
 import { type AccountKinds, kindOf } from '../../src/accounts/kinds/kind.ts';
+import { createLinkedCredentials } from '../../src/accounts/linked-credentials.ts';
 import { createAccountStore } from '../../src/accounts/store.ts';
 import { GatewayError } from '../../src/core/errors.ts';
 import { readText } from '../../src/core/upstream.ts';
@@ -30,7 +31,15 @@ describe('account kinds', () => {
   const open = (): { kinds: AccountKinds; store: ReturnType<typeof createAccountStore> } => {
     const store = createAccountStore(createMemorySecrets(), createMemoryLogger());
     const settings = testSettings({ QWEN_BASE_URL: simulator.origin });
-    const { kinds } = createAccountKinds({ settings: () => settings, store, clock, transport, userAgent: 'test' });
+    const linked = createLinkedCredentials(clock);
+    const { kinds } = createAccountKinds({
+      settings: () => settings,
+      store,
+      clock,
+      transport,
+      userAgent: 'test',
+      linked,
+    });
     return { kinds, store };
   };
   const contractFor = (name: string, createAccount: () => { account: Account; secrets: readonly string[] }) =>

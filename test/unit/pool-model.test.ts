@@ -53,7 +53,7 @@ const acquire = (
 };
 
 /** A request as the attempt loop makes it: accounts until one works or the pool refuses. */
-class Request implements fc.Command<Model, Real> {
+class Request implements fc.AsyncCommand<Model, Real> {
   readonly asked: string;
   readonly hintMs: number | undefined;
   readonly window: QuotaWindowName | undefined;
@@ -71,7 +71,7 @@ class Request implements fc.Command<Model, Real> {
     this.session = session;
   }
   check = () => true;
-  run(model: Model, real: Real): void {
+  async run(model: Model, real: Real): Promise<void> {
     const tried = new Set<string>();
     for (let attempt = 0; attempt <= ids.length; attempt++) {
       const lease = acquire(real, this.asked, tried, this.session);
@@ -109,14 +109,14 @@ class Request implements fc.Command<Model, Real> {
 }
 
 /** The client leaves: nothing is learned. */
-class Abandon implements fc.Command<Model, Real> {
+class Abandon implements fc.AsyncCommand<Model, Real> {
   readonly asked: string;
 
   constructor(asked: string) {
     this.asked = asked;
   }
   check = () => true;
-  run(model: Model, real: Real): void {
+  async run(model: Model, real: Real): Promise<void> {
     const before = new Map(real.pool.health);
     const lease = acquire(real, this.asked);
     if (lease instanceof GatewayError) return;
@@ -127,7 +127,7 @@ class Abandon implements fc.Command<Model, Real> {
   toString = () => `abandon(${this.asked})`;
 }
 
-class Turn implements fc.Command<Model, Real> {
+class Turn implements fc.AsyncCommand<Model, Real> {
   readonly id: string;
   readonly truth: ErrorCode | 'works';
 
@@ -136,13 +136,13 @@ class Turn implements fc.Command<Model, Real> {
     this.truth = truth;
   }
   check = () => true;
-  run(model: Model): void {
+  async run(model: Model): Promise<void> {
     model.truth.set(this.id, this.truth);
   }
   toString = () => `${this.id} ${this.truth}`;
 }
 
-class Wait implements fc.Command<Model, Real> {
+class Wait implements fc.AsyncCommand<Model, Real> {
   readonly ms: number;
 
   constructor(ms: number) {
@@ -155,28 +155,28 @@ class Wait implements fc.Command<Model, Real> {
   toString = () => `wait ${this.ms}`;
 }
 
-class Clear implements fc.Command<Model, Real> {
+class Clear implements fc.AsyncCommand<Model, Real> {
   readonly id: string;
 
   constructor(id: string) {
     this.id = id;
   }
   check = () => true;
-  run(model: Model, real: Real): void {
+  async run(model: Model, real: Real): Promise<void> {
     real.pool.clear(this.id);
     model.refused.delete(this.id);
   }
   toString = () => `clear ${this.id}`;
 }
 
-class Switch implements fc.Command<Model, Real> {
+class Switch implements fc.AsyncCommand<Model, Real> {
   readonly id: string;
 
   constructor(id: string) {
     this.id = id;
   }
   check = () => true;
-  run(model: Model, real: Real): void {
+  async run(model: Model, real: Real): Promise<void> {
     const enabled = model.disabled.has(this.id);
     if (enabled) model.disabled.delete(this.id);
     else model.disabled.add(this.id);
@@ -276,7 +276,7 @@ describe('pool, model-checked', () => {
         }),
         async (strategy, working, codes) => {
           const { real } = setUp(strategy, []);
-          const broken = ids.filter((id) => id !== working);
+          const broken: readonly string[] = ids.filter((id) => id !== working);
           for (let request = 0; request < 5; request++) {
             const tried = new Set<string>();
             for (;;) {
@@ -302,6 +302,7 @@ describe('conversations and accounts', () => {
   const leaseId = (real: Real, session: string | undefined) => {
     const lease = acquire(real, models[0], new Set(), session);
     assert.ok(!(lease instanceof GatewayError));
+    real.pool.committed(lease);
     return { id: lease.account.id, lease };
   };
 

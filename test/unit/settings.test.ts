@@ -103,6 +103,14 @@ const rows: Readonly<Record<SettingName, Row>> = {
     bad: ['0', '10001', 'many', -1],
     read: (settings) => settings.logFileLimit,
   },
+  USAGE_RETENTION_DAYS: {
+    good: [
+      ['32', 32],
+      [3650, 3650],
+    ],
+    bad: ['31', '3651', 'long', 40.5],
+    read: (settings) => settings.usageRetentionDays,
+  },
   QWEN_BASE_URL: {
     ...urls,
     good: [['https://q.example/', 'https://q.example/api/v1/oauth2/token']],
@@ -148,6 +156,7 @@ describe('settings', () => {
       accountStrategy: 'fallback',
       debugLog: false,
       logFileLimit: 20,
+      usageRetentionDays: 365,
       oauth: {
         clientId: 'f0304373b74a44d2b584a3fb70ca9e56',
         clientSecret: undefined,

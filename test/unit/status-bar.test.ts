@@ -111,4 +111,33 @@ describe('status bar', () => {
     assert.ok(!tooltip.includes('](command:evil)'));
     assert.ok(tooltip.includes('\\[x\\]\\(command:evil\\) \\$\\(bug\\) \\# \\<b\\>'));
   });
+
+  it('shows every window with its share, its reset and its forecast, and models that are out', () => {
+    const resetsMs = Date.now() + 3_600_000;
+    const { tooltip } = view(
+      snapshot({
+        accounts: [
+          account({
+            windows: [
+              {
+                name: 'hour',
+                usedRequests: 38,
+                usedTokens: 9,
+                limitRequests: 100,
+                left: 0.62,
+                resetsMs,
+                usedUpMs: Date.now() + 40 * 60_000,
+              },
+              { name: 'month', usedRequests: 5, usedTokens: 1_200_000, resetsMs },
+            ],
+            obstacles: [{ model: 'qwen3-max', reason: 'too fast' }],
+          }),
+        ],
+      }),
+    );
+    const plain = tooltip.replaceAll('\\', '');
+    assert.match(plain, /5 hours: 62 % left, fresh .+, about 40 min left at this pace/);
+    assert.match(plain, /Month: 5 requests, 1\.2M tokens/);
+    assert.match(plain, /qwen3-max: too fast/);
+  });
 });

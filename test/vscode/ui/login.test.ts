@@ -62,6 +62,27 @@ describe('login with an API key in the installed extension', () => {
     assert.equal(simulator.requests.length, before);
   });
 
+  it('looks for the plan of a key only where the user lets it', async () => {
+    const begin = async (key: string) => {
+      await window.runCommand('Qwen: Login');
+      await window.quickPick.choose('I have a key but do not know its plan');
+      await window.inputBox.type(key);
+      assert.equal(await window.inputBox.isPassword(), true);
+      await window.inputBox.accept();
+    };
+    await begin('sk-ant-not-ours');
+    const refusal = await window.notification(/Anthropic/);
+    await refusal.dismiss();
+    await begin('sk-sp-not-sent');
+    const hosts = await window.quickPick.labels();
+    assert.deepEqual(
+      hosts.map((label) => label.replace(/\).*$/, ')')),
+      ['Coding Plan (International)', 'Coding Plan (China)', 'Token Plan (International)', 'Token Plan (China)'],
+    );
+    await window.screenshot('login-find-plan-dark');
+    await window.quickPick.cancel();
+  });
+
   it('calls the account connected once the upstream has answered', async () => {
     await loginWithKey(window, { baseUrl: simulator.baseUrl, key: 'sk-good', label: 'Work' });
     const item = await window.statusBarItem(/1 of 1 accounts ready/);

@@ -1,0 +1,68 @@
+import { join } from 'node:path';
+import type { Account } from '../accounts/account.ts';
+import type { Health } from '../accounts/health.ts';
+import type { Clock, Logger, StateStore } from '../core/contracts.ts';
+import type { JsonObject } from '../core/json.ts';
+import type { ProxySettings } from '../core/settings.ts';
+import { createLedger, type Ledger } from '../usage/ledger.ts';
+import type { LedgerEntry } from '../usage/ledger-entry.ts';
+import { createRequestLog } from '../usage/request-log.ts';
+import { pruneLedger } from '../usage/retention.ts';
+import { createMetering } from './metering.ts';
+import { createQuotas, type Quotas } from './quotas.ts';
+import { writePrivateFile } from './state-files.ts';
+
+export interface UsagePartsOptions {
+  readonly stateDirectory: string;
+  readonly state: StateStore;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly settings: () => Pick<ProxySettings, 'debugLog' | 'logFileLimit' | 'usageRetentionDays'>;
+  readonly obstacles: (account: Account) => Health;
+  /** The month's calls were counted, which takes a while after the start. */
+  readonly onCounted: () => void;
+}
+
+/** Everything that counts: the ledger, the quota windows over it, and the request log. */
+export interface UsageParts {
+  readonly ledger: Ledger;
+  readonly quotas: Quotas;
+  /** Takes note of a request that is over. */
+  note(entry: LedgerEntry, body: JsonObject): void;
+  /** Reads everything from the disk: at the start, and when another window's place is taken. */
+  open(): Promise<void>;
+  /** Folder of the ledger's day files. */
+  readonly directory: string;
+}
+
+export function createUsageParts(options: UsagePartsOptions): UsageParts {
+  const { state, clock, logger, settings } = options;
+  const directory = join(options.stateDirectory, 'usage');
+  const ledger = createLedger({ directory, clock, logger });
+  const metering = createMetering({ directory, clock, logger });
+  const quotas = createQuotas({ clock, state, history: metering.history, health: options.obstacles });
+  const requestLog = createRequestLog({
+    directory: join(options.stateDirectory, 'logs'),
+    isOn: () => settings().debugLog,
+    fileLimit: () => settings().logFileLimit,
+    writeFile: writePrivateFile,
+    logger,
+  });
+  return {
+    ledger,
+    quotas,
+    directory,
+    note(entry, body) {
+      metering.add(entry);
+      void requestLog.write(entry, body);
+    },
+    async open() {
+      await Promise.all([ledger.reload(), quotas.open()]);
+      void metering
+        .load()
+        .then(options.onCounted)
+        .then(() => pruneLedger({ directory, days: settings().usageRetentionDays, nowMs: clock.now() }))
+        .catch((error) => logger.warn('The usage ledger could not be read in full.', { reason: String(error) }));
+    },
+  };
+}

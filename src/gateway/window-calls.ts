@@ -1,0 +1,47 @@
+import type { ProxyControl } from '../core/control.ts';
+import type { WindowCall } from '../core/window-protocol.ts';
+import type { HostedProxy } from '../core/worker-protocol.ts';
+
+/** What a follower sends to the owner instead of doing it itself. */
+export const forwardedCalls = [
+  'plans',
+  'addAccount',
+  'removeAccount',
+  'setAccountEnabled',
+  'moveAccount',
+  'setAccountGroup',
+  'clearAccount',
+  'testAccount',
+  'diagnoseKey',
+  'findPlan',
+  'exportAccounts',
+  'importAccounts',
+  'linkableFiles',
+  'linkAccount',
+  'startSignIn',
+  'pollSignIn',
+  'cancelSignIn',
+  'localKey',
+] as const satisfies readonly (keyof ProxyControl)[];
+export type ForwardedCall = (typeof forwardedCalls)[number];
+
+/** Runs what a follower asks for; the list is the owner's, whatever the follower names. */
+export function createWindowCalls(
+  proxy: () => HostedProxy | undefined,
+  yieldPort: () => Promise<void>,
+): (call: WindowCall) => Promise<unknown> {
+  return async ({ method, args }) => {
+    if (method === 'yield') return void afterAnswer(yieldPort);
+    const target = proxy();
+    if (target === undefined) throw new Error('The proxy is not ready.');
+    if (method === 'stop') return void afterAnswer(() => target.stop());
+    const name = forwardedCalls.find((candidate) => candidate === method);
+    if (name === undefined) throw new Error(`Windows do not call ${method}.`);
+    return (target[name] as (...args: readonly unknown[]) => Promise<unknown>)(...args);
+  };
+}
+
+/** What closes the connections of this very call waits until its answer has gone out. */
+function afterAnswer(work: () => Promise<unknown>): void {
+  setTimeout(() => void work().catch(() => {}), 20);
+}

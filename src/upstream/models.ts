@@ -52,6 +52,11 @@ export function modelInfo(id: string): ModelInfo {
   return { ...guess, id, name: id, plans: [] };
 }
 
+/** Whether facts about the model were published: those of any other id are guesses. */
+export function isKnownModel(id: string): boolean {
+  return byId.has(id.toLowerCase()) || byId.has(withoutBuild(id.toLowerCase()));
+}
+
 function withoutBuild(id: string): string {
   return id.replace(/-(?:\d{4}-\d{2}-\d{2}|\d{4}|latest)$/, '');
 }

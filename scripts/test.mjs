@@ -6,6 +6,7 @@
  */
 import { spawn } from 'node:child_process';
 import { delimiter, join, resolve } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 
 const root = resolve(import.meta.dirname, '..');
 const binaries = join(root, 'node_modules', '.bin');
@@ -26,7 +27,7 @@ let failed = 0;
 
 /** Mocha's own closing lines: `12 passing (3s)`, `1 failing`. */
 function count(output) {
-  for (const match of output.matchAll(/^\s*(\d+) (passing|failing)\b/gm)) {
+  for (const match of stripVTControlCharacters(output).matchAll(/^\s*(\d+) (passing|failing)\b/gm)) {
     if (match[2] === 'passing') passed += Number(match[1]);
     else failed += Number(match[1]);
   }
@@ -38,7 +39,7 @@ function run({ name, command, args }) {
     const child = spawn(command, args, {
       cwd: root,
       stdio: ['ignore', 'pipe', 'inherit'],
-      env: { ...process.env, PATH: `${binaries}${delimiter}${process.env.PATH}`, FORCE_COLOR: '0' },
+      env: { ...process.env, PATH: `${binaries}${delimiter}${process.env.PATH}`, NO_COLOR: '1' },
     });
     let output = '';
     child.stdout.setEncoding('utf8').on('data', (text) => {

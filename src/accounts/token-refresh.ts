@@ -5,6 +5,7 @@ import type { Account, AccountOf } from './account.ts';
 const lookMs = 60_000;
 /** After a failed renewal; the requests that need the token try again by themselves. */
 const pauseMs = 30_000;
+const minimumPauseMs = 100;
 
 export interface TokenRefreshOptions {
   readonly clock: Clock;
@@ -40,23 +41,24 @@ export async function keepTokensFresh(options: TokenRefreshOptions, signal: Abor
         dueMs.get(key) ?? account.secret.expiresAtMs - options.refreshBufferMs() * (0.5 + options.random() / 2);
       dueMs.set(key, due);
       // A token that died long ago is renewed by the request that wants it, if any does.
-      if (due > clock.now() || account.secret.expiresAtMs < clock.now()) continue;
-      try {
-        await options.renew(account, signal);
-      } catch (error) {
-        if (signal.aborted) return;
-        logger.warn('A token could not be renewed ahead of its expiry.', {
-          account: account.id,
-          reason: String(error),
-        });
-        dueMs.set(key, clock.now() + pauseMs);
-      }
+      if (account.secret.expiresAtMs < clock.now()) dueMs.set(key, Number.POSITIVE_INFINITY);
+      else if (due <= clock.now()) await renew(account, key);
     }
     const next = Math.min(...dueMs.values(), clock.now() + lookMs);
     try {
-      await clock.sleep(Math.max(100, next - clock.now()), signal);
+      await clock.sleep(Math.max(minimumPauseMs, next - clock.now()), signal);
     } catch {
       return;
+    }
+  }
+
+  async function renew(account: AccountOf<'oauth-device'>, key: string): Promise<void> {
+    try {
+      await options.renew(account, signal);
+    } catch (error) {
+      if (signal.aborted) return;
+      logger.warn('A token could not be renewed ahead of its expiry.', { account: account.id, reason: String(error) });
+      dueMs.set(key, clock.now() + pauseMs);
     }
   }
 }

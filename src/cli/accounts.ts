@@ -1,4 +1,4 @@
-import type { AccountSummary, AddAccountInput, PlanFinding } from '../core/control.ts';
+import type { AccountLimit, AccountSummary, AddAccountInput, PlanFinding } from '../core/control.ts';
 import type { HostedProxy } from '../core/worker-protocol.ts';
 import { UsageError } from './environment.ts';
 import { type SearchOptions, searchPlan } from './find.ts';
@@ -140,4 +140,22 @@ export function changeAccount(
       process.stdout.write(`${done} ${id}\n`);
       return 0;
     });
+}
+
+/** `accounts limit ID [--window W --requests N --tokens N]`: a limit of the user's own; without one, the plan's again. */
+export async function limitAccount(id: string, options: Partial<AccountLimit>): Promise<number> {
+  const { window = 'day', requests, tokens } = options;
+  const isSet = requests !== undefined || tokens !== undefined;
+  const limit = { window, ...(requests !== undefined && { requests }), ...(tokens !== undefined && { tokens }) };
+  return withProxy(async (proxy) => {
+    await asUsage(() => (isSet ? proxy.setAccountLimit(id, limit) : proxy.setAccountLimit(id)));
+    processTerminal.out(isSet ? `limited ${id}\n` : `unlimited ${id}\n`);
+    return 0;
+  });
+}
+
+/** `usage --csv`: the whole ledger on stdout. */
+export async function printUsage(): Promise<number> {
+  processTerminal.out(await withProxy((proxy) => proxy.exportUsage()));
+  return 0;
 }

@@ -1,6 +1,15 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import type { ImportConflict } from '../core/control.ts';
-import { addAccount, changeAccount, countAccounts, groupAccount, listAccounts, testAccount } from './accounts.ts';
+import {
+  addAccount,
+  changeAccount,
+  countAccounts,
+  groupAccount,
+  limitAccount,
+  listAccounts,
+  printUsage,
+  testAccount,
+} from './accounts.ts';
 import { UsageError } from './environment.ts';
 import { findAccount } from './find.ts';
 import { version, withProxy } from './host.ts';
@@ -16,6 +25,11 @@ const run =
   async (...args: Arguments) => {
     exitCode = await command(...args);
   };
+
+function amount(text: string): number {
+  if (!/^[1-9]\d*$/.test(text)) throw new InvalidArgumentError('It must be a whole number above 0.');
+  return Number(text);
+}
 
 function position(text: string): number {
   if (!/^\d+$/.test(text) || Number(text) < 1)
@@ -116,6 +130,16 @@ accounts
   .description('say that accounts belong to one main account and share its limits')
   .action(run((id: string, name: string | undefined) => groupAccount(id, name)));
 accounts
+  .command('limit')
+  .argument('<id>')
+  .description('count a limit of your own; without a number, the plan’s again')
+  .addOption(
+    new Option('--window <window>', 'hour = 5 hours, sliding').choices(['hour', 'day', 'week', 'month']).default('day'),
+  )
+  .option('--requests <number>', 'model calls in the window', amount)
+  .option('--tokens <number>', 'tokens in the window', amount)
+  .action(run(limitAccount));
+accounts
   .command('export')
   .description('all accounts, encrypted under a passphrase (stdin or QWEN_PROXY_PASSPHRASE)')
   .option('--out <file>', 'write a new file (0600) instead of stdout')
@@ -134,6 +158,12 @@ accounts
   .argument('<id>')
   .description('forget the account and its key')
   .action(run(changeAccount('removed', (proxy, id) => proxy.removeAccount(id))));
+
+program
+  .command('usage')
+  .description('every request of the usage ledger, as CSV on stdout')
+  .requiredOption('--csv', 'as CSV')
+  .action(run(printUsage));
 
 program
   .command('key')

@@ -3,6 +3,7 @@
  * (it crosses a MessagePort) and none of them holds a credential, except the local client key, which a user copies.
  */
 import type { ErrorCode } from './errors.ts';
+import type { SignInPoll, SignInStart } from './sign-in.ts';
 
 export type AccountKindName = 'api-key' | 'oauth-device' | 'demo';
 
@@ -29,6 +30,13 @@ export interface ModelObstacle {
   readonly reason: string;
   /** When it is tried again, epoch milliseconds. */
   readonly untilMs?: number;
+}
+
+/** A limit that the user sets: model calls or tokens in one window. */
+export interface AccountLimit {
+  readonly window: WindowSummary['name'];
+  readonly requests?: number;
+  readonly tokens?: number;
 }
 
 export interface AccountSummary {
@@ -170,24 +178,6 @@ export interface ExportedAccounts {
   readonly leftOut: readonly string[];
 }
 
-/** A started device flow. The verifier, the device code and the tokens stay in the server. */
-export interface SignInStart {
-  /** Opaque handle of the flow for {@link ProxyControl.pollSignIn}. */
-  readonly handle: string;
-  readonly userCode: string;
-  readonly verificationUri: string;
-  readonly verificationUriComplete: string;
-  readonly expiresAtMs: number;
-  /** Wait at least this long between polls. */
-  readonly intervalMs: number;
-}
-
-export type SignInPoll =
-  | { readonly status: 'pending'; readonly intervalMs: number; readonly slowDown: boolean }
-  | { readonly status: 'complete'; readonly account: AccountSummary; readonly verdict: ProbeVerdict }
-  | { readonly status: 'expired' | 'denied' }
-  | { readonly status: 'failed'; readonly message: string };
-
 /** `following` = another window of this install serves, and this one shows its state. */
 export type ProxyState = 'stopped' | 'starting' | 'serving' | 'following' | 'error';
 
@@ -234,6 +224,10 @@ export interface ProxyControl {
   findPlan(input: FindPlanInput): Promise<PlanSearch>;
   /** Says that the account shares its limits with the others of `group`; without one it stands alone. */
   setAccountGroup(id: string, group?: string): Promise<void>;
+  /** Counts a window of the user's own, in place of the plan's of that name; without one, the plan's again. */
+  setAccountLimit(id: string, limit?: AccountLimit): Promise<void>;
+  /** The whole usage ledger as CSV, oldest first. */
+  exportUsage(): Promise<string>;
   /** All accounts with their credentials, encrypted under the passphrase. */
   exportAccounts(input: { readonly passphrase: string }): Promise<ExportedAccounts>;
   importAccounts(input: {

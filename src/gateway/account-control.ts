@@ -30,7 +30,7 @@ export interface AccountControlOptions {
   readonly qwenDirectory?: string;
 }
 
-export type AccountControl = Omit<ProxyControl, 'start' | 'stop' | 'snapshot' | 'localKey'>;
+export type AccountControl = Omit<ProxyControl, 'start' | 'stop' | 'snapshot' | 'localKey' | 'exportUsage'>;
 
 const longestGroupName = 64;
 
@@ -105,6 +105,12 @@ export function createAccountControl(options: AccountControlOptions): AccountCon
       if (name.length > longestGroupName)
         throw new InputError(`A group's name has at most ${longestGroupName} characters.`);
       await changed(id, ({ group: _before, ...rest }) => ({ ...rest, ...(name !== '' && { group: name }) }));
+    },
+    async setAccountLimit(id, limit) {
+      const amounts = [limit?.requests, limit?.tokens].filter((amount) => amount !== undefined);
+      if (limit && (amounts.length === 0 || !amounts.every((amount) => Number.isSafeInteger(amount) && amount > 0)))
+        throw new InputError('A limit is a whole number of requests or tokens, above 0.');
+      await changed(id, ({ limit: _before, ...rest }) => ({ ...rest, ...(limit && { limit }) }));
     },
     async clearAccount(id) {
       found(id);

@@ -3,8 +3,9 @@ import type { LinkedCredentials } from '../accounts/linked-credentials.ts';
 import { type RefreshableTokens, requireRefreshToken, type SignIns } from '../accounts/sign-in.ts';
 import type { AccountStore } from '../accounts/store.ts';
 import type { Clock } from '../core/contracts.ts';
-import type { AccountSummary, ProbeVerdict, ProxyControl, SignInPoll } from '../core/control.ts';
+import type { AccountSummary, ProbeVerdict, ProxyControl } from '../core/control.ts';
 import { toGatewayError } from '../core/errors.ts';
+import type { SignInPoll } from '../core/sign-in.ts';
 import { freeId, newId, newPlace } from './account-input.ts';
 
 export interface AccountSignInsOptions {

@@ -11,6 +11,7 @@ import { openAiChat } from '../dialects/openai-chat/index.ts';
 import { createApp } from '../server/app.ts';
 import { createWindowOwner, type WindowOwner } from '../server/window-owner.ts';
 import { createTransport } from '../upstream/transport.ts';
+import { exportLedgerCsv } from '../usage/csv.ts';
 import { createAccountControl } from './account-control.ts';
 import { createAccountKinds } from './account-kinds.ts';
 import { readControlSecret } from './control-secret.ts';
@@ -237,6 +238,7 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
     }),
     snapshot: whenOpen(async () => snapshot()),
     ...accountControlWhenOpen(whenOpen, control),
+    exportUsage: whenOpen(() => exportLedgerCsv(usage.directory)),
     localKey: whenOpen(async () =>
       typeof settings.apiKeys === 'string' ? readLocalKey(secrets) : (settings.apiKeys[0] ?? ''),
     ),

@@ -205,6 +205,8 @@ export function createSharedProxy(local: LocalProxy, options: SharedProxyOptions
     diagnoseKey: forward('diagnoseKey'),
     findPlan: forward('findPlan'),
     setAccountGroup: forward('setAccountGroup'),
+    setAccountLimit: forward('setAccountLimit'),
+    exportUsage: forward('exportUsage'),
     exportAccounts: forward('exportAccounts'),
     importAccounts: forward('importAccounts'),
     linkableFiles: forward('linkableFiles'),

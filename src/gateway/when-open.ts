@@ -22,6 +22,7 @@ export function accountControlWhenOpen(whenOpen: WhenOpen, control: AccountContr
     setAccountEnabled: whenOpen(control.setAccountEnabled),
     moveAccount: whenOpen(control.moveAccount),
     setAccountGroup: whenOpen(control.setAccountGroup),
+    setAccountLimit: whenOpen(control.setAccountLimit),
     clearAccount: whenOpen(control.clearAccount),
     testAccount: whenOpen(control.testAccount),
     diagnoseKey: whenOpen(control.diagnoseKey),

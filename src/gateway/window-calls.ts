@@ -10,6 +10,8 @@ export const forwardedCalls = [
   'setAccountEnabled',
   'moveAccount',
   'setAccountGroup',
+  'setAccountLimit',
+  'exportUsage',
   'clearAccount',
   'testAccount',
   'diagnoseKey',

@@ -57,8 +57,13 @@ function flatten(message: JsonObject, index: number, model: ChatModel): JsonObje
   if (!Array.isArray(content) || !(model.isTextOnly || model.losesParts)) return message;
   if (model.isTextOnly) refuseMedia(content, `messages[${index}].content`, model);
   const isMarked = content.some((part) => isJsonObject(part) && isJsonObject(part.cache_control));
-  if ((isMarked && !model.losesParts) || !content.every(isText)) return message;
-  return { ...message, content: textOf(content) };
+  return isMarked && !model.losesParts ? message : flattenText(message);
+}
+
+/** A message whose parts are all text, with one string in their place; any other comes back as it is. */
+export function flattenText(message: JsonObject): JsonObject {
+  const { content } = message;
+  return Array.isArray(content) && content.every(isText) ? { ...message, content: textOf(content) } : message;
 }
 
 /** A tool's result is a string on every model; pictures in it are shown after the results, where the model can see. */
@@ -103,7 +108,7 @@ function renameCalls(message: JsonObject, renames: ToolRenames): JsonObject {
  * Instructions stand before the last user message: what the upstream has cached of the conversation stays its prefix,
  * and a loop of tool calls does not push them on.
  */
-function insertInstructions(messages: readonly unknown[], text: string): readonly unknown[] {
+export function insertInstructions(messages: readonly unknown[], text: string): readonly unknown[] {
   const isRole = (role: string) => (message: unknown) => isJsonObject(message) && message.role === role;
   const lastUser = messages.findLastIndex(isRole('user'));
   const firstOther = messages.findIndex((message) => !isRole('system')(message));

@@ -36,6 +36,7 @@ export function accountActions(
       ? [{ icon: 'arrow-up', label: vscode.l10n.t('Move up'), run: () => host.moveAccount(id, index - 1) }]
       : []),
     { icon: 'organization', label: vscode.l10n.t('Group…'), run: () => askGroup(app, account) },
+    { icon: 'dashboard', label: vscode.l10n.t('Limit…'), run: () => askLimit(app, account) },
     { icon: 'trash', label: vscode.l10n.t('Remove'), run: () => removeAccount(app, account) },
   ];
 }
@@ -48,4 +49,17 @@ async function askGroup(app: App, { id, label, group }: AccountSummary): Promise
     ...(group !== undefined && { value: group }),
   });
   if (name !== undefined) await (name === '' ? app.host.setAccountGroup(id) : app.host.setAccountGroup(id, name));
+}
+
+async function askLimit(app: App, { id, label }: AccountSummary): Promise<void> {
+  const text = await ask({
+    title: label,
+    prompt: vscode.l10n.t('Model calls a day that this account may make, or nothing for the limits of its plan.'),
+    validate: (entered) =>
+      /^([1-9]\d*)?$/.test(entered) ? undefined : vscode.l10n.t('Enter a whole number, or nothing.'),
+  });
+  if (text === undefined) return;
+  await (text === ''
+    ? app.host.setAccountLimit(id)
+    : app.host.setAccountLimit(id, { window: 'day', requests: Number(text) }));
 }

@@ -7,6 +7,7 @@ export const commandIds = [
   'qwenProxy.showAccounts',
   'qwenProxy.exportAccounts',
   'qwenProxy.importAccounts',
+  'qwenProxy.exportUsage',
   'qwenProxy.start',
   'qwenProxy.stop',
   'qwenProxy.restart',

@@ -3,6 +3,7 @@ import { exportAccounts, importAccounts } from './account-files.ts';
 import { pickAccount, showAccounts } from './accounts.ts';
 import { type App, showFailure } from './app.ts';
 import { type CommandId, commandIds } from './command-ids.ts';
+import { exportUsage } from './export-usage.ts';
 import { copyApiKey, copyEndpoint, restartProxy, startProxy, useFreePort } from './lifecycle.ts';
 import { login } from './login.ts';
 import type { SignIn } from './sign-in.ts';
@@ -25,6 +26,7 @@ function commandTable(app: App, signIn: SignIn): Readonly<Record<CommandId, () =
     'qwenProxy.showAccounts': () => showAccounts(app, addAccount, signIn),
     'qwenProxy.exportAccounts': () => exportAccounts(app),
     'qwenProxy.importAccounts': () => importAccounts(app),
+    'qwenProxy.exportUsage': () => exportUsage(app),
     'qwenProxy.start': () => startProxy(app),
     'qwenProxy.stop': () => app.host.stop(),
     'qwenProxy.restart': () => restartProxy(app),

@@ -55,6 +55,8 @@ export function createServerHost(options: ServerHostOptions): ServerHost {
   let connection: Promise<ServerConnection> | undefined;
   /** The server behind `connection` once it runs; an end of any other one was asked for. */
   let live: ServerConnection | undefined;
+  /** The end of the last one: it may still hold the port. */
+  let closing: Promise<void> | undefined;
   /** It died and nobody has asked it to serve again yet. */
   let isDown = false;
   /** Counts what the user asked for: a restart that is overtaken by a stop must not serve again. */
@@ -88,6 +90,7 @@ export function createServerHost(options: ServerHostOptions): ServerHost {
   }
 
   async function connect(): Promise<ServerConnection> {
+    await closing;
     let current: ServerConnection | undefined;
     const ports: HostedProxyOptions = {
       settings,
@@ -188,10 +191,11 @@ export function createServerHost(options: ServerHostOptions): ServerHost {
 
   /** Takes the connection out first, so that its end is nobody's surprise. */
   async function close(graceMs: number): Promise<void> {
-    const closing = connection;
+    const last = connection;
     connection = undefined;
     live = undefined;
-    await closing?.then((open) => open.close(graceMs)).catch(() => {});
+    closing = last?.then((open) => open.close(graceMs)).catch(() => {});
+    await closing;
   }
 
   const control = forwardControl(async () => (await connected()).proxy);

@@ -1,4 +1,5 @@
-import type { ProbeVerdict, SignInStart } from '../core/control.ts';
+import type { ProbeVerdict } from '../core/control.ts';
+import type { SignInStart } from '../core/sign-in.ts';
 import type { LoginButton, LoginState, LoginView } from '../webview/login-messages.ts';
 import type { Translator } from './translator.ts';
 

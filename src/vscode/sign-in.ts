@@ -1,6 +1,7 @@
 import * as vscode from 'vscode';
 import { systemClock } from '../core/clock.ts';
-import type { AccountSummary, SignInPoll, SignInStart } from '../core/control.ts';
+import type { AccountSummary } from '../core/control.ts';
+import type { SignInPoll, SignInStart } from '../core/sign-in.ts';
 import type { LoginAction } from '../webview/login-messages.ts';
 import { type App, offer, showLogAction } from './app.ts';
 import type { CommandId } from './command-ids.ts';

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { build } from 'esbuild';
@@ -129,10 +131,14 @@ describe('server host with the real server thread', () => {
   });
 
   it('does not serve again when a stop overtakes a restart', async () => {
-    await create().start();
+    const { port } = await create().start();
     const [, stopped] = await Promise.all([host.restart(), host.stop()]);
     assert.equal(stopped.state, 'stopped');
     assert.equal((await host.snapshot()).state, 'stopped');
+    // Whoever is told that it has stopped can have the port.
+    const other = createServer().listen(port, '127.0.0.1');
+    await once(other, 'listening');
+    other.close();
   });
 
   it('runs in-process where no thread can be made, and says so', async () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, describe, it } from 'mocha';
-import type { SignInPoll } from '../../src/core/control.ts';
+import type { SignInPoll } from '../../src/core/sign-in.ts';
 import { planTable } from '../../src/upstream/plan-table.ts';
 import { planTerms } from '../../src/vscode/plan-terms.ts';
 import { type ControlFixture, controlKey as key, startControlFixture } from '../support/control-fixture.ts';

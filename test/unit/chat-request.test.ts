@@ -48,6 +48,16 @@ describe('chat request: decoding', () => {
     ['tools as object', { messages: user, tools: {} }, 'tools'],
     ['a tool that is none', { messages: user, tools: [1] }, 'tools[0]'],
     ['no output at all', { messages: user, max_tokens: 0 }, 'max_tokens'],
+    ['no answer at all', { messages: user, n: 0 }, 'n'],
+    ['a temperature as text', { messages: user, temperature: '1' }, 'temperature'],
+    ['a seed with a fraction', { messages: user, seed: 1.5 }, 'seed'],
+    ['a number as stop', { messages: user, stop: 4 }, 'stop'],
+    ['a tool_choice that is none', { messages: user, tool_choice: 1 }, 'tool_choice'],
+    ['a response_format as text', { messages: user, response_format: 'json' }, 'response_format'],
+    ['enable_thinking as text', { messages: user, enable_thinking: 'yes' }, 'enable_thinking'],
+    ['a budget as text', { messages: user, thinking_budget: '4k' }, 'thinking_budget'],
+    ['thinking as a flag', { messages: user, thinking: true }, 'thinking'],
+    ['an effort as a number', { messages: user, reasoning_effort: 3 }, 'reasoning_effort'],
     ['half a token', { messages: user, max_completion_tokens: 1.5 }, 'max_completion_tokens'],
   ];
   for (const [name, body, param] of wrong)
@@ -74,11 +84,22 @@ describe('chat request: the edits for Qwen', () => {
     ['zeroes that are allowed', { temperature: 0, presence_penalty: 0 }, { temperature: 0, presence_penalty: 0 }],
     ['fields that are null', { stop: null, tools: null, user: null }, {}],
     ['fields of others', { store: true, service_tier: 'auto', prediction: {}, reasoning: {}, background: false }, {}],
-    ['unknown fields', { enable_thinking: true, x_new: [1] }, { enable_thinking: true, x_new: [1] }],
-    ['tool_choice required', { tool_choice: 'required' }, { tool_choice: 'auto' }],
-    ['tool_choice none', { tool_choice: 'none' }, { tool_choice: 'none' }],
+    ['unknown fields', { x_new: [1], y: { deep: null } }, { x_new: [1], y: { deep: null } }],
+    ['a choice without tools', { tool_choice: 'required', parallel_tool_calls: true }, {}],
+    ['tools that are none', { tools: [], tool_choice: 'auto' }, {}],
+    [
+      'ranges narrower than OpenAI’s',
+      { presence_penalty: 3, top_logprobs: 20 },
+      { presence_penalty: 2, top_logprobs: 5 },
+    ],
+    ['a seed of 64 bits', { seed: 2 ** 40 + 7 }, { seed: 7 }],
+    ['a seed below zero', { seed: -1 }, { seed: 2 ** 31 - 1 }],
+    ['top_k switched off the vLLM way', { top_k: -1 }, {}],
+    ['top_k', { top_k: 20 }, { top_k: 20 }],
+    ['several answers', { n: 4 }, { n: 4 }],
     ['more output than there is', { max_tokens: 10_000_000 }, { max_tokens: 65_536 }],
-    ['the same in its newer name', { max_completion_tokens: 10_000_000 }, { max_completion_tokens: 65_536 }],
+    ['the same in its newer name', { max_completion_tokens: 10_000_000 }, { max_tokens: 65_536 }],
+    ['both names', { max_tokens: 900, max_completion_tokens: 500 }, { max_tokens: 500 }],
     ['output within the limit', { max_tokens: 100 }, { max_tokens: 100 }],
     ['tools', { tools: [{ type: 'function' }] }, { tools: [{ type: 'function' }], parallel_tool_calls: true }],
     [
@@ -98,16 +119,20 @@ describe('chat request: the edits for Qwen', () => {
       }),
     );
   it('developer becomes system, in its place', () => {
-    const messages = [{ role: 'developer', content: 'a', name: 'n' }, ...user, { role: 'system', content: 'b' }];
+    const messages = [{ role: 'developer', content: 'a', name: 'n' }, { role: 'system', content: 'b' }, ...user];
     assert.deepEqual(edit({ messages }).messages, [
       { role: 'system', content: 'a', name: 'n' },
-      ...user,
       { role: 'system', content: 'b' },
+      ...user,
     ]);
   });
   it('always streams, always counts, and keeps the client’s other stream options', () => {
     const { stream, stream_options } = edit({ stream: false, stream_options: { include_usage: false, x: 1 } });
     assert.deepEqual([stream, stream_options], [true, { include_usage: true, x: 1 }]);
+  });
+  it('max_completion_tokens stays where the model reads it', () => {
+    const { max_tokens, max_completion_tokens } = edit({ max_completion_tokens: 10_000_000 }, 'qwen3.7-plus');
+    assert.deepEqual([max_tokens, max_completion_tokens], [undefined, 65_536]);
   });
   it('an unknown model’s output is not limited', () => {
     assert.equal(edit({ max_tokens: 10_000_000 }, 'somebody-elses-model').max_tokens, 10_000_000);

@@ -1,5 +1,4 @@
 import type { Account } from '../accounts/account.ts';
-import { createLinkedCredentials } from '../accounts/linked-credentials.ts';
 import { createPool } from '../accounts/pool.ts';
 import { createSignIns } from '../accounts/sign-in.ts';
 import { createAccountStore } from '../accounts/store.ts';
@@ -7,31 +6,26 @@ import { keepTokensFresh } from '../accounts/token-refresh.ts';
 import { systemClock } from '../core/clock.ts';
 import type { ProxySnapshot } from '../core/control.ts';
 import { isLoopbackHost } from '../core/settings.ts';
-import { openAiChat } from '../dialects/openai-chat/index.ts';
-import { createApp } from '../server/app.ts';
 import { createWindowOwner, type WindowOwner } from '../server/window-owner.ts';
 import { createTransport } from '../upstream/transport.ts';
 import { exportLedgerCsv } from '../usage/csv.ts';
 import { createAccountControl } from './account-control.ts';
-import { createAccountKinds } from './account-kinds.ts';
 import { readControlSecret } from './control-secret.ts';
 import { createDoctor } from './doctor.ts';
 import { createGateway } from './gateway.ts';
-import { guardPolicyOf } from './guard-policy.ts';
 import { createHandedOverSecrets } from './handed-over-secrets.ts';
 import { readHealth } from './health-file.ts';
 import { createHealthKeeper } from './health-keeper.ts';
-import { createHttpService, readLocalKey } from './http-service.ts';
-import { createLanes } from './lanes.ts';
-import { createModelDirectory } from './models.ts';
+import { readLocalKey } from './http-service.ts';
 import { createProbe } from './probe.ts';
 import type { ProxyOptions, SharingOptions } from './proxy-options.ts';
 import { servedAccounts } from './served-accounts.ts';
+import { createServing } from './serving.ts';
 import type { LocalProxy } from './shared-proxy.ts';
 import { createShownTerms } from './shown-terms.ts';
 import { countAccounts, describeService, summariseAccount } from './snapshot.ts';
 import { createStateFiles } from './state-files.ts';
-import { createUpstreamCheck } from './upstream-check.ts';
+import { createUpstreamParts } from './upstream-parts.ts';
 import { createUsageParts } from './usage-parts.ts';
 import { accountControlWhenOpen, createWhenOpen } from './when-open.ts';
 
@@ -41,7 +35,6 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
   const { onUnwritten } = options;
   const secrets = createHandedOverSecrets({ base: options.secrets, logger, ...(onUnwritten && { onUnwritten }) });
   const clock = options.clock ?? systemClock;
-  const userAgent = `QwenProxy/${version}`;
   const random = options.random ?? Math.random;
   let settings = options.settings;
   let clientKeys: readonly string[] = [];
@@ -59,29 +52,16 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
     obstacles: (account) => pool.obstacles(account),
     onCounted: () => changed(),
   });
-  const linked = createLinkedCredentials(clock);
-  const { planEndpoints, qwenDirectory } = options;
-  const { kinds, oauth } = createAccountKinds({
-    settings: () => settings,
-    store,
-    clock,
-    transport,
-    userAgent,
-    linked,
-    ...(planEndpoints && { planEndpoints }),
-  });
-
   const accounts = () =>
     servedAccounts(store, { mayDemo: options.mode === 'headless' && isLoopbackHost(settings.host) });
 
-  const models = createModelDirectory({
-    kinds,
-    transport,
-    clock,
-    logger,
-    userAgent,
-    defaultModel: () => settings.defaultModel,
+  const { kinds, oauth, linked, models, check, open } = createUpstreamParts({
+    options,
+    settings: () => settings,
+    store,
     accounts,
+    clock,
+    transport,
   });
   const pool = createPool({
     clock,
@@ -96,19 +76,12 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
       changed();
     },
   });
-  const check = createUpstreamCheck({
-    kinds,
-    transport,
-    clock,
-    userAgent,
-    modelFor: (account) => models.modelFor(account, undefined),
-  });
   const gateway = createGateway({
     pool,
     ledger: usage.ledger,
     clock,
     logger,
-    open: createLanes({ kinds, transport, clock, userAgent, idleMs: options.idleMs ?? 300_000 }),
+    open,
     random,
     pingMs: options.pingMs ?? 10_000,
     onServed(entry, body) {
@@ -138,34 +111,19 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
   let windows: WindowOwner | undefined;
   const handOut = async () => windows?.broadcast({ type: 'secrets', secrets: await secrets.entries() });
 
-  let openRequests = 0;
-  const http = createHttpService({
-    address: () => settings,
-    openRequests: () => openRequests,
-    logger,
+  const http = createServing({
+    options,
+    settings: () => settings,
+    clientKeys: () => clientKeys,
+    gateway,
+    models: models.list,
+    signIn: () => control,
+    windows: () => windows,
+    now: clock.now,
     onChange: changed,
-    createListener: (stopping) =>
-      createApp({
-        policy: () => guardPolicyOf(settings, clientKeys),
-        settings: () => settings,
-        dialects: [openAiChat],
-        errors: openAiChat,
-        gateway,
-        models: models.list,
-        signIn: control,
-        now: clock.now,
-        health: () => ({ status: 'ok', name: 'qwen-proxy', version, mode: options.mode, pid: process.pid }),
-        stopping,
-        logger,
-        windows: () => windows,
-        onOpenRequests: (count) => {
-          openRequests = count;
-        },
-        ...(options.bodyLimitBytes !== undefined && { bodyLimitBytes: options.bodyLimitBytes }),
-        ...(options.concurrencyLimit !== undefined && { concurrencyLimit: options.concurrencyLimit }),
-      }),
   });
 
+  const { planEndpoints, qwenDirectory } = options;
   const control = createAccountControl({
     store,
     signIns: createSignIns(oauth, clock),

@@ -1,0 +1,58 @@
+import type { ProxyControl } from '../core/control.ts';
+import type { JsonObject } from '../core/json.ts';
+import type { ProxySettings } from '../core/settings.ts';
+import { openAiChat } from '../dialects/openai-chat/index.ts';
+import { createApp } from '../server/app.ts';
+import type { WindowOwner } from '../server/window-owner.ts';
+import type { Gateway } from './gateway.ts';
+import { guardPolicyOf } from './guard-policy.ts';
+import { createHttpService, type HttpService } from './http-service.ts';
+import type { ProxyOptions } from './proxy-options.ts';
+
+/** Every client-facing format there is. */
+const dialects = [openAiChat];
+
+export interface ServingOptions {
+  readonly options: ProxyOptions;
+  readonly settings: () => ProxySettings;
+  readonly clientKeys: () => readonly string[];
+  readonly gateway: Gateway;
+  readonly models: () => Promise<readonly (JsonObject & { readonly id: string })[]>;
+  readonly signIn: () => Pick<ProxyControl, 'startSignIn' | 'pollSignIn'>;
+  readonly windows: () => WindowOwner | undefined;
+  readonly now: () => number;
+  readonly onChange: () => void;
+}
+
+/** The HTTP surface on its port, with the dialects it speaks. */
+export function createServing(serving: ServingOptions): HttpService {
+  const { options, settings, gateway, models, windows, now, onChange } = serving;
+  const { logger, version, mode, bodyLimitBytes, concurrencyLimit } = options;
+  let openRequests = 0;
+  return createHttpService({
+    address: settings,
+    openRequests: () => openRequests,
+    logger,
+    onChange,
+    createListener: (stopping) =>
+      createApp({
+        policy: () => guardPolicyOf(settings(), serving.clientKeys()),
+        settings,
+        dialects,
+        errors: openAiChat,
+        gateway,
+        models,
+        signIn: serving.signIn(),
+        now,
+        health: () => ({ status: 'ok', name: 'qwen-proxy', version, mode, pid: process.pid }),
+        stopping,
+        logger,
+        windows,
+        onOpenRequests: (count) => {
+          openRequests = count;
+        },
+        ...(bodyLimitBytes !== undefined && { bodyLimitBytes }),
+        ...(concurrencyLimit !== undefined && { concurrencyLimit }),
+      }),
+  });
+}

@@ -65,6 +65,12 @@ const noGlobalDispatcher = {
   },
 };
 
+/** Runs before anything is loaded: on an older Node the first thing to fail would be a library, in its own words. */
+const refuseOldNode = `if (Number(process.versions.node.split('.')[0]) < 22) {
+  process.stderr.write('This needs Node 22.19 or newer. In a clone, npm run cli -- … brings its own.\\n');
+  process.exit(1);
+}`;
+
 /**
  * Which builds to make.
  * @param {{ production: boolean, root?: string, outdir?: string }} options
@@ -111,7 +117,7 @@ export function buildOptions({ production, root: sources = root, outdir = join(s
       entryPoints: ['src/cli/main.ts'],
       outfile: join(outdir, 'cli.js'),
       plugins: [serverBoundary],
-      banner: { js: '#!/usr/bin/env node' },
+      banner: { js: `#!/usr/bin/env node\n${refuseOldNode}` },
     },
     {
       ...common,

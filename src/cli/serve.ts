@@ -23,10 +23,9 @@ export async function serve(): Promise<number> {
     }
     process.stdout.write(`listening on ${url}\n`);
     const isTerminal = process.stdout.isTTY === true;
-    const authorization =
-      settings.apiKeys === 'off'
-        ? ''
-        : ` -H 'Authorization: Bearer ${isTerminal ? await proxy.localKey() : '<key: qwen-openai-proxy key>'}'`;
+    // Off a terminal the key stays out of logs; the line works all the same.
+    const key = isTerminal ? await proxy.localKey() : `$("${process.execPath}" "${process.argv[1]}" key)`;
+    const authorization = settings.apiKeys === 'off' ? '' : ` -H "Authorization: Bearer ${key}"`;
     const names = accounts.filter((account) => account.enabled).map((account) => account.label);
     process.stdout.write(
       `${names.length === 0 ? 'no account yet: qwen-openai-proxy accounts add --help' : `accounts: ${names.join(', ')}`}\n` +

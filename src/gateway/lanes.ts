@@ -10,9 +10,12 @@ import { createWatchdog } from '../core/watchdog.ts';
 import { stalled } from '../upstream/body-reads.ts';
 import { createModelEcho } from '../upstream/chat-echo.ts';
 import { type ChatFixes, createChatFixes } from '../upstream/chat-fixes.ts';
+import { offeredTools } from '../upstream/chat-leaked-call.ts';
+import { createLeakEditor, type LeakEditor } from '../upstream/chat-leaks.ts';
 import { openChatStream } from '../upstream/chat-stream.ts';
 import { createToolCallEditor } from '../upstream/chat-tool-deltas.ts';
 import { toolRenames } from '../upstream/chat-tools.ts';
+import { leaksToolCalls } from '../upstream/models.ts';
 import { type ChatSurface, editChatRequest } from '../upstream/request.ts';
 import type { Transport } from '../upstream/transport.ts';
 import type { Attempt, OpenedAnswer } from './attempt.ts';
@@ -68,10 +71,21 @@ export function createLanes(options: LaneOptions): (attempt: Attempt) => Promise
       send,
     });
     const edit = answerEditor(request, lease);
+    const leaks = leakEditor(request, lease);
     return {
       lane: 'native',
       async *batches(batchOptions) {
-        for await (const batch of stream.batches(batchOptions)) yield batch.map(edit);
+        if (leaks === undefined) {
+          for await (const batch of stream.batches(batchOptions)) yield batch.map(edit);
+          return;
+        }
+        try {
+          for await (const batch of stream.batches(batchOptions)) yield batch.flatMap(leaks.push).map(edit);
+        } catch (error) {
+          yield leaks.flush().map(edit);
+          throw error;
+        }
+        yield leaks.flush().map(edit);
       },
       get usage() {
         return stream.usage;
@@ -97,6 +111,13 @@ async function sendFixed<T>(
     mended.remember(target);
     return answer;
   }
+}
+
+/** Looks for calls in the text of models that are known to write them there. */
+function leakEditor({ body }: GenerationRequest, { model }: Lease): LeakEditor | undefined {
+  if (!leaksToolCalls(model) || body.tool_choice === 'none') return undefined;
+  const tools = offeredTools(body);
+  return tools.size === 0 ? undefined : createLeakEditor(tools);
 }
 
 /** What an answer's events go through on their way to the client; sound ones keep their bytes. */

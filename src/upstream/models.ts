@@ -61,6 +61,14 @@ function withoutBuild(id: string): string {
   return id.replace(/-(?:\d{4}-\d{2}-\d{2}|\d{4}|latest)$/, '');
 }
 
+/** Models seen to write tool calls into their text: qwen-code #8003 and #10692, both on its coder models. */
+const leakingModels = /^(?:qwen3-coder-|coder-model$)/i;
+
+/** Whether tool calls in the model's text are worth looking for. */
+export function leaksToolCalls(id: string): boolean {
+  return leakingModels.test(id);
+}
+
 /** `GET /models` lists images, speech, video and embeddings among the chat models. */
 const nonTextIds: readonly RegExp[] = [
   /^qwen-image/i,

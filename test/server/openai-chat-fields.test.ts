@@ -182,6 +182,21 @@ describe('server: every field of a chat request, against the strict upstream', (
       );
       assert.deepEqual(await ask('f'), [['a', 'f', '{}']]);
     });
+    it('a call that the model wrote as text, and text that is none', async () => {
+      const text = ['Sure.<tool', '_call>{"name":"f","arg', 'uments":{"city":"Rome"}}</tool', '_call>'];
+      simulator.script({ answer: { text }, times: 2 });
+      const [made] = (await ask('f')) ?? [];
+      assert.deepEqual(made?.slice(1), ['f', '{"city":"Rome"}']);
+      const json = (await server.chat({ tools: [tool('g')] })).json as { choices: { message: { content: string } }[] };
+      assert.equal(json.choices[0]?.message.content, text.join(''));
+    });
+    it('what is held when the stream breaks off is delivered', async () => {
+      simulator.script({
+        answer: { rawEvents: [dataEvent({ choices: [{ index: 0, delta: { content: 'a <tool' } }] })] },
+      });
+      const answer = await server.chat({ stream: true, tools: [tool('f')] });
+      assert.match(answer.text, /a <tool.*\n\n.*"error"/s);
+    });
     it('a tool named search comes back under its name', async () => {
       simulator.script({ answer: { toolCalls: [{ id: 'a', name: 'search_tool', arguments: '{"city":"Rome"}' }] } });
       assert.deepEqual(await ask('search'), [['a', 'search', '{"city":"Rome"}']]);

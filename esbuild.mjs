@@ -12,6 +12,7 @@ import { pathToFileURL } from 'node:url';
 import * as esbuild from 'esbuild';
 
 const root = import.meta.dirname;
+const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 
 /** Largest minified size in bytes; a build above it fails. */
 const budgets = {
@@ -118,6 +119,7 @@ export function buildOptions({ production, root: sources = root, outdir = join(s
       outfile: join(outdir, 'cli.js'),
       plugins: [serverBoundary],
       banner: { js: `#!/usr/bin/env node\n${refuseOldNode}` },
+      define: { QWEN_PROXY_VERSION: JSON.stringify(version) },
     },
     {
       ...common,

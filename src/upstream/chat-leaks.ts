@@ -12,6 +12,8 @@ const marks = [
   ['<function=', '</function>'],
 ] as const;
 
+const wrapperClosing = '</tool_call>';
+
 /** Events in, events out; some are held while they may be a call. */
 export interface LeakEditor {
   push(event: Buffer): readonly Buffer[];
@@ -32,6 +34,8 @@ export function createLeakEditor(tools: OfferedTools): LeakEditor {
   /** The mark that the held call waits for, once it has begun. */
   let closing: string | undefined;
   let hasCalls = false;
+  /** A call came without its wrapper's opening: the closing one may still follow. */
+  let awaitsClosing = false;
 
   const take = (): { readonly events: readonly Buffer[]; readonly text: string } => {
     const taken = { events: held, text: pieces.join('') };
@@ -55,6 +59,15 @@ export function createLeakEditor(tools: OfferedTools): LeakEditor {
     const isFar = closing !== undefined && heldLength > 2_000 && heldLength < maximumCallLength;
     if (isFar && closing !== undefined && !tail.includes(closing)) return [];
     const text = pieces.join('');
+    if (awaitsClosing) {
+      const rest = text.trimStart();
+      if (wrapperClosing.startsWith(rest) && rest !== wrapperClosing) return [];
+      awaitsClosing = false;
+      if (rest.startsWith(wrapperClosing)) {
+        take();
+        return goOn(chunk, rest.slice(wrapperClosing.length));
+      }
+    }
     const start = firstMark(text);
     if (start === -1) return endsLikeMark(text) ? [] : take().events;
     const call = text.slice(start);
@@ -69,15 +82,18 @@ export function createLeakEditor(tools: OfferedTools): LeakEditor {
     take();
     hasCalls = true;
     const before = text.slice(0, start);
-    const after = call.slice(end).replace(/^\s*<\/tool_call>/, '');
+    awaitsClosing = call.startsWith('<function=');
     const toolCall = { id: `call_${randomUUID()}`, type: 'function', function: read };
-    const made = [
+    return [
       ...(before.trim() === '' ? [] : [withDelta(chunk, { content: before })]),
       withDelta(chunk, { tool_calls: [toolCall] }),
+      ...goOn(chunk, call.slice(end)),
     ];
-    if (after.trim() === '') return made;
-    hold(withDelta(chunk, { content: after }), after);
-    return [...made, ...settle(chunk)];
+  };
+  const goOn = (chunk: JsonObject, rest: string): readonly Buffer[] => {
+    if (rest.trim() === '') return [];
+    hold(withDelta(chunk, { content: rest }), rest);
+    return settle(chunk);
   };
 
   return {

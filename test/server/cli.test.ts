@@ -112,6 +112,11 @@ describe('cli', function () {
       assert.equal((await run(args)).code, 2, args.join(' '));
   });
 
+  it('knows its version', async () => {
+    const { version } = JSON.parse(await readFile(new URL('../../package.json', import.meta.url), 'utf8'));
+    assert.equal((await run(['--version'])).out, `${version}\n`);
+  });
+
   it('bad values exit 2 and name every variable', async () => {
     const bad: Readonly<Record<string, string>> = {
       HOST: 'a b',

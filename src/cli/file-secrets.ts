@@ -5,9 +5,7 @@ import * as v from 'valibot';
 import type { SecretStore } from '../core/contracts.ts';
 import { createEmitter } from '../core/emitter.ts';
 import { parseJson } from '../core/json.ts';
-import { makePrivateDirectory, writePrivateFile } from '../gateway/main.ts';
-
-const document = v.object({ version: v.literal(1), secrets: v.record(v.string(), v.string()) });
+import { accountsFileName, accountsFileSchema, makePrivateDirectory, writePrivateFile } from '../gateway/main.ts';
 
 /** A lock older than this was left by a process that died. */
 const staleLockMs = 10_000;
@@ -21,7 +19,7 @@ const watchIntervalMs = 400;
  * `accounts.lock`; under the lock the file is read again, so nobody overwrites what another one wrote.
  */
 export function createFileSecrets(directory: string): SecretStore & { close(): void } {
-  const path = join(directory, 'accounts.json');
+  const path = join(directory, accountsFileName);
   const changed = createEmitter<void>();
   let watch: NodeJS.Timeout | undefined;
   /** The file as it was when the list was last read. */
@@ -34,7 +32,7 @@ export function createFileSecrets(directory: string): SecretStore & { close(): v
       throw error;
     });
     if (text === undefined) return {};
-    const result = v.safeParse(document, parseJson(text));
+    const result = v.safeParse(accountsFileSchema, parseJson(text));
     // A file that cannot be read is never overwritten: it may hold every account of the user.
     if (!result.success)
       throw new Error(`${path} is not a readable accounts file. Move it away, or restore it from a backup.`);

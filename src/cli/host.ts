@@ -1,8 +1,8 @@
 import type { Logger } from '../core/contracts.ts';
 import type { ProxySnapshot } from '../core/control.ts';
 import type { HostedProxy } from '../core/worker-protocol.ts';
-import { createHostedProxy, makePrivateDirectory } from '../gateway/main.ts';
-import { homeDirectory, readEnvironment } from './environment.ts';
+import { createHostedProxy, homeDirectory, makePrivateDirectory } from '../gateway/main.ts';
+import { readEnvironment } from './environment.ts';
 import { createFileSecrets } from './file-secrets.ts';
 
 /** Version of the build, written in by the bundler; absent when run from the sources. */
@@ -32,7 +32,7 @@ export async function withProxy<Result>(
   options: { readonly onSnapshot?: (snapshot: ProxySnapshot) => void } = {},
 ): Promise<Result> {
   const settings = readEnvironment();
-  const directory = homeDirectory();
+  const directory = homeDirectory(process.env);
   await makePrivateDirectory(directory);
   const secrets = createFileSecrets(directory);
   const proxy = createHostedProxy({

@@ -3,26 +3,13 @@
  * (it crosses a MessagePort) and none of them holds a credential, except the local client key, which a user copies.
  */
 import type { ErrorCode } from './errors.ts';
+import type { WindowSummary } from './quota-window.ts';
 import type { SignInPoll, SignInStart } from './sign-in.ts';
 
 export type AccountKindName = 'api-key' | 'oauth-device' | 'demo';
 
 /** `ready` may serve; `cooling` waits out a transient fault; `exhausted` waits for a quota window; `unauthorized` needs the user; `disabled` was switched off. */
 export type AccountState = 'ready' | 'cooling' | 'exhausted' | 'unauthorized' | 'disabled';
-
-/** Where one quota window of an account stands, counted on this machine and corrected by the upstream's own word. */
-export interface WindowSummary {
-  readonly name: 'hour' | 'day' | 'week' | 'month';
-  readonly usedRequests: number;
-  readonly usedTokens: number;
-  readonly limitRequests?: number;
-  readonly limitTokens?: number;
-  /** What remains, 0 to 1; absent where no limit is known. */
-  readonly left?: number;
-  readonly resetsMs: number;
-  /** When it will be used up at the present pace, if that is before it resets. */
-  readonly usedUpMs?: number;
-}
 
 /** One model that the account cannot serve for a while, although it is ready for others. */
 export interface ModelObstacle {
@@ -194,6 +181,8 @@ export interface ProxySnapshot {
     readonly code: 'port_taken' | 'crashed' | 'failed';
     readonly message: string;
     readonly owner?: string;
+    /** The owner is this user's headless server: its accounts can be imported. */
+    readonly isHeadless?: boolean;
   };
   /** The window that serves, while `following`. */
   readonly owner?: { readonly pid: number; readonly version: string };
@@ -235,6 +224,8 @@ export interface ProxyControl {
     readonly passphrase: string;
     readonly onConflict: ImportConflict;
   }): Promise<ImportCounts>;
+  /** Copies the API-key accounts of this user's headless install; those whose key is here already are skipped. */
+  importHeadlessAccounts(): Promise<ImportCounts>;
   /** qwen-code's credential files on this machine that no account is linked to yet. */
   linkableFiles(): Promise<readonly string[]>;
   /** Adds an account whose tokens stay in another program's file; without one the only linkable file is taken. */

@@ -16,6 +16,8 @@ import type { ShownTerms } from './shown-terms.ts';
 
 export interface AccountControlOptions {
   readonly store: AccountStore;
+  /** The accounts of this user's headless install. */
+  readonly headlessAccounts: () => Promise<readonly Account[]>;
   readonly signIns: SignIns;
   readonly clock: Clock;
   readonly linked: LinkedCredentials;

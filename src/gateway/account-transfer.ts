@@ -9,11 +9,14 @@ import { freeId } from './account-input.ts';
 export function createAccountTransfer({
   store,
   forget,
+  headlessAccounts,
 }: {
   readonly store: AccountStore;
   /** Drops what is remembered of an account that another one replaces. */
   readonly forget: (id: string) => void;
-}): Pick<ProxyControl, 'exportAccounts' | 'importAccounts'> {
+  /** The accounts of this user's headless install. */
+  readonly headlessAccounts: () => Promise<readonly Account[]>;
+}): Pick<ProxyControl, 'exportAccounts' | 'importAccounts' | 'importHeadlessAccounts'> {
   const nextOrder = () => Math.max(-1, ...store.list().map((account) => account.order)) + 1;
   const adopt = async (account: Account, onConflict: ImportConflict): Promise<'added' | 'replaced' | 'skipped'> => {
     const existing = store.get(account.id);
@@ -53,7 +56,20 @@ export function createAccountTransfer({
       }
       return counts;
     },
+    async importHeadlessAccounts() {
+      const counts = { added: 0, replaced: 0, skipped: 0 };
+      await store.reload();
+      for (const account of await headlessAccounts()) {
+        // Tokens rotate: two programs with the same one would throw each other out.
+        const isKnown = account.kind !== 'api-key' || store.list().some((own) => isSameKey(own, account));
+        counts[isKnown ? 'skipped' : await adopt(account, 'rename')]++;
+      }
+      return counts;
+    },
   };
 }
+
+const isSameKey = (a: Account, b: Account) =>
+  a.kind === 'api-key' && b.kind === 'api-key' && a.plan === b.plan && a.secret.key === b.secret.key;
 
 const isLinked = (account: Account) => account.kind === 'oauth-device' && account.linkedFile !== undefined;

@@ -68,7 +68,12 @@ export function createHttpService(options: HttpServiceOptions): HttpService {
     } catch (error) {
       if (error instanceof PortTakenError) {
         const owner = await describePortOwner(host, port);
-        return become('error', { code: 'port_taken', message: `Port ${port} is used by ${owner}.`, owner });
+        return become('error', {
+          code: 'port_taken',
+          message: `Port ${port} is used by ${owner}.`,
+          owner,
+          isHeadless: owner.startsWith('Qwen Proxy headless'),
+        });
       }
       const reason = error instanceof Error ? error.message : String(error);
       options.logger.error('The server could not start.', { reason });

@@ -14,6 +14,7 @@ import { readControlSecret } from './control-secret.ts';
 import { createDoctor } from './doctor.ts';
 import { createGateway } from './gateway.ts';
 import { createHandedOverSecrets } from './handed-over-secrets.ts';
+import { readHeadlessAccounts } from './headless-home.ts';
 import { readHealth } from './health-file.ts';
 import { createHealthKeeper } from './health-keeper.ts';
 import { readLocalKey } from './http-service.ts';
@@ -131,6 +132,7 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
     linked,
     doctor: createDoctor({ check, ...(planEndpoints && { planEndpoints }) }),
     terms: createShownTerms(state),
+    headlessAccounts: () => readHeadlessAccounts(options.environment ?? {}),
     ...(qwenDirectory !== undefined && { qwenDirectory }),
     probe: createProbe(check),
     summarise,

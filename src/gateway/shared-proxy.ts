@@ -209,6 +209,7 @@ export function createSharedProxy(local: LocalProxy, options: SharedProxyOptions
     exportUsage: forward('exportUsage'),
     exportAccounts: forward('exportAccounts'),
     importAccounts: forward('importAccounts'),
+    importHeadlessAccounts: forward('importHeadlessAccounts'),
     linkableFiles: forward('linkableFiles'),
     linkAccount: forward('linkAccount'),
     startSignIn: forward('startSignIn'),

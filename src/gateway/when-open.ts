@@ -29,6 +29,7 @@ export function accountControlWhenOpen(whenOpen: WhenOpen, control: AccountContr
     findPlan: whenOpen(control.findPlan),
     exportAccounts: whenOpen(control.exportAccounts),
     importAccounts: whenOpen(control.importAccounts),
+    importHeadlessAccounts: whenOpen(control.importHeadlessAccounts),
     linkableFiles: whenOpen(control.linkableFiles),
     linkAccount: whenOpen(control.linkAccount),
     startSignIn: whenOpen(control.startSignIn),

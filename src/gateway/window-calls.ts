@@ -18,6 +18,7 @@ export const forwardedCalls = [
   'findPlan',
   'exportAccounts',
   'importAccounts',
+  'importHeadlessAccounts',
   'linkableFiles',
   'linkAccount',
   'startSignIn',

@@ -3,8 +3,8 @@ import { isJsonObject, type JsonObject, objectField, objectItems, parseJson, str
 import { parseSseEvent } from '../wire/sse.ts';
 import { mayBecomeCall, type OfferedTools, readLeakedCall } from './chat-leaked-call.ts';
 
-/** A call longer than this is text, whatever it looks like. */
-const maximumCallLength = 1_000_000;
+/** What takes more than this to hold goes out as text, whatever it looks like: each small piece comes in a large event. */
+const maximumHeldBytes = 16 * 1024 * 1024;
 
 /** What opens a call, and what closes it. */
 const marks = [
@@ -29,6 +29,7 @@ export function createLeakEditor(tools: OfferedTools): LeakEditor {
   let held: Buffer[] = [];
   let pieces: string[] = [];
   let heldLength = 0;
+  let heldBytes = 0;
   /** The last held text: enough to see a closing mark that is cut in two. */
   let tail = '';
   /** The mark that the held call waits for, once it has begun. */
@@ -37,11 +38,12 @@ export function createLeakEditor(tools: OfferedTools): LeakEditor {
   /** A call came without its wrapper's opening: the closing one may still follow. */
   let awaitsClosing = false;
 
-  const take = (): { readonly events: readonly Buffer[]; readonly text: string } => {
-    const taken = { events: held, text: pieces.join('') };
+  const take = (): readonly Buffer[] => {
+    const taken = held;
     held = [];
     pieces = [];
     heldLength = 0;
+    heldBytes = 0;
     tail = '';
     closing = undefined;
     return taken;
@@ -50,14 +52,15 @@ export function createLeakEditor(tools: OfferedTools): LeakEditor {
     held.push(event);
     pieces.push(text);
     heldLength += text.length;
+    heldBytes += event.length;
     tail = (tail + text).slice(-64 - text.length);
   };
 
   /** What goes out after new text was held. */
   const settle = (chunk: JsonObject): readonly Buffer[] => {
     // Far behind a mark only the closing one matters, and a long call is not read again for every piece.
-    const isFar = closing !== undefined && heldLength > 2_000 && heldLength < maximumCallLength;
-    if (isFar && closing !== undefined && !tail.includes(closing)) return [];
+    if (heldBytes > maximumHeldBytes) return take();
+    if (closing !== undefined && heldLength > 2_000 && !tail.includes(closing)) return [];
     const text = pieces.join('');
     if (awaitsClosing) {
       const rest = text.trimStart();
@@ -69,16 +72,15 @@ export function createLeakEditor(tools: OfferedTools): LeakEditor {
       }
     }
     const start = firstMark(text);
-    if (start === -1) return endsLikeMark(text) ? [] : take().events;
+    if (start === -1) return endsLikeMark(text) ? [] : take();
     const call = text.slice(start);
-    const isHopeless = text.length > maximumCallLength || !mayBecomeCall(call, tools);
-    if (isHopeless) return take().events;
+    if (!mayBecomeCall(call, tools)) return take();
     closing = marks.find(([opening]) => call.startsWith(opening))?.[1] ?? '';
     const close = call.indexOf(closing);
     if (close === -1) return [];
     const end = close + closing.length;
     const read = readLeakedCall(call.slice(0, end), tools);
-    if (read === undefined) return take().events;
+    if (read === undefined) return take();
     take();
     hasCalls = true;
     const before = text.slice(0, start);
@@ -102,20 +104,20 @@ export function createLeakEditor(tools: OfferedTools): LeakEditor {
       const chunk = parseJson(parseSseEvent(event).data);
       const choices = isJsonObject(chunk) ? objectItems(chunk, 'choices') : [];
       const [choice] = choices;
-      if (!isJsonObject(chunk) || choice === undefined || choices.length > 1) return [...take().events, event];
+      if (!isJsonObject(chunk) || choice === undefined || choices.length > 1) return [...take(), event];
       const delta = objectField(choice, 'delta') ?? {};
       if (stringField(choice, 'finish_reason') !== undefined)
-        return [...take().events, hasCalls && choice.finish_reason === 'stop' ? withFinish(chunk, choice) : event];
+        return [...take(), hasCalls && choice.finish_reason === 'stop' ? withFinish(chunk, choice) : event];
       const text = stringField(delta, 'content');
       if (text === undefined) {
         if (stringField(delta, 'reasoning_content') !== undefined || Array.isArray(delta.tool_calls))
-          return [...take().events, event];
+          return [...take(), event];
         if (held.length === 0) return [event];
       }
       hold(event, text ?? '');
       return settle(chunk);
     },
-    flush: () => take().events,
+    flush: () => take(),
   };
 }
 

@@ -37,6 +37,17 @@ export async function exportAccounts(app: App): Promise<void> {
   void vscode.window.showInformationMessage(leftOut.length === 0 ? done : `${done} ${rest}`);
 }
 
+/** The keys of the headless server that holds the port. */
+export async function importHeadlessAccounts(app: App): Promise<void> {
+  const { added, skipped } = await app.host.importHeadlessAccounts();
+  const done = vscode.l10n.t(
+    'Accounts added: {0}, skipped: {1}. Sign-ins stay with the program they belong to.',
+    added,
+    skipped,
+  );
+  void vscode.window.showInformationMessage(done);
+}
+
 /** The accounts of an exported file. */
 export async function importAccounts(app: App): Promise<void> {
   const title = vscode.l10n.t('Import accounts');

@@ -1,4 +1,5 @@
-import type { AccountState, AccountSummary, WindowSummary } from '../core/control.ts';
+import type { AccountState, AccountSummary } from '../core/control.ts';
+import type { WindowSummary } from '../core/quota-window.ts';
 import type { Translator } from './translator.ts';
 
 const icons: Readonly<Record<AccountState, string>> = {

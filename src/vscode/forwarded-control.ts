@@ -17,6 +17,7 @@ export function forwardControl(proxy: () => Promise<ProxyControl>): Omit<ProxyCo
     findPlan: async (input) => (await proxy()).findPlan(input),
     exportAccounts: async (input) => (await proxy()).exportAccounts(input),
     importAccounts: async (input) => (await proxy()).importAccounts(input),
+    importHeadlessAccounts: async () => (await proxy()).importHeadlessAccounts(),
     linkableFiles: async () => (await proxy()).linkableFiles(),
     linkAccount: async (input) => (await proxy()).linkAccount(input),
     startSignIn: async (input) => (await proxy()).startSignIn(input),

@@ -1,5 +1,6 @@
 import * as vscode from 'vscode';
 import type { ProxySnapshot } from '../core/control.ts';
+import { importHeadlessAccounts } from './account-files.ts';
 import { type App, offer, showLogAction } from './app.ts';
 import { keepPort, openSettings } from './settings.ts';
 
@@ -69,6 +70,9 @@ export async function tellProblem(app: App, { state, problem, port }: ProxySnaps
       : vscode.l10n.t('Qwen Proxy cannot serve: port {0} is taken by {1}.', port, problem.owner);
   await offer(vscode.window.showErrorMessage, text, [
     { label: vscode.l10n.t('Use a Free Port'), run: () => useFreePort(app) },
+    ...(problem.isHeadless
+      ? [{ label: vscode.l10n.t('Import Its Accounts'), run: () => importHeadlessAccounts(app) }]
+      : []),
     settings,
     showLogAction(app),
   ]);

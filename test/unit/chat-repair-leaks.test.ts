@@ -109,6 +109,14 @@ describe('chat repair: tool calls written as text', () => {
     const { calls } = answerOf([...texts(...cut(text, 50)), finish]);
     assert.deepEqual(calls, [`read_file ${JSON.stringify({ path })}`]);
   });
+  it('what is too much to hold goes out as text', () => {
+    const [opening] = texts('<tool_call>{"name":"read_file","arguments":{"path":"');
+    const events = [opening ?? finish, ...texts(...Array(20).fill('x'.repeat(1024 * 1024)))];
+    const leaks = createLeakEditor(tools);
+    const out = events.flatMap(leaks.push);
+    assert.equal(out.length, events.length);
+    assert.ok(out.every((each, index) => each === events[index]));
+  });
   it('any other text keeps its bytes, wherever it is cut', () => {
     const word = fc.constantFrom(
       '<',

@@ -1,0 +1,42 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
+import { repositoryDir } from '../host/paths.ts';
+import { vsixPath } from './editor.ts';
+
+/** Everything that ships. What is not here does not: sources, tests, maps, local settings. */
+const expected = [
+  'CHANGELOG.md',
+  'LICENSE',
+  'README.md',
+  'README.zh-CN.md',
+  'dist/THIRD-PARTY-NOTICES.txt',
+  'dist/cli.js',
+  'dist/extension.js',
+  'dist/server.js',
+  'dist/server.js.LEGAL.txt',
+  'dist/webview/login.css',
+  'dist/webview/login.js',
+  'l10n/bundle.l10n.zh-cn.json',
+  'media/icon.png',
+  'package.json',
+  'package.nls.json',
+  'package.nls.zh-cn.json',
+];
+
+describe('the package', () => {
+  it('holds what `vsce ls` should list, and nothing else', () => {
+    const vsce = join(repositoryDir, 'node_modules', '@vscode', 'vsce', 'vsce');
+    const listed = execFileSync(process.execPath, [vsce, 'ls', '--no-dependencies'], {
+      cwd: repositoryDir,
+      encoding: 'utf8',
+    });
+    assert.deepEqual(listed.trim().split('\n').sort(), expected.toSorted());
+  });
+
+  it('is at most 1.5 MB', () => {
+    const { size } = statSync(vsixPath);
+    assert.ok(size <= 1_500_000, `${size} bytes`);
+  });
+});

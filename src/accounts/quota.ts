@@ -35,37 +35,53 @@ export interface UsageHistory {
   firstSince(fromMs: number): number | undefined;
 }
 
-/** Minute slots: 32 days of them are at most 46,080 numbers, and a busy account has far fewer. */
+interface Slot extends QuotaAmount {
+  readonly minute: number;
+}
+
+/**
+ * Minute slots in order, each with everything used up to its end: a window is the difference of two of them, so that a
+ * full month of 46,080 slots costs a request no more than an empty one.
+ */
 export function createUsageHistory(): UsageHistory {
-  const slots = new Map<number, QuotaAmount>();
-  const slotOf = (atMs: number) => Math.floor(atMs / minuteMs);
+  const slots: Slot[] = [];
+  /** What the slots that were dropped had used. */
+  let before: QuotaAmount = { requests: 0, tokens: 0 };
+  const minuteOf = (atMs: number) => Math.floor(atMs / minuteMs);
+  /** Index of the first slot at or after a minute. */
+  const indexOf = (minute: number): number => {
+    let [low, high] = [0, slots.length];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((slots[middle]?.minute ?? 0) < minute) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  };
   return {
     add(atMs, { requests, tokens }) {
-      const slot = slotOf(atMs);
-      const before = slots.get(slot) ?? { requests: 0, tokens: 0 };
-      slots.set(slot, { requests: before.requests + requests, tokens: before.tokens + tokens });
-      const oldest = slotOf(atMs - quotaHistoryMs);
-      // Uses arrive in order of time but for a restart's reading: the first slots are the old ones.
-      for (const known of slots.keys()) {
-        if (known >= oldest) break;
-        slots.delete(known);
+      const minute = minuteOf(atMs);
+      const index = indexOf(minute);
+      if (slots[index]?.minute !== minute) slots.splice(index, 0, { ...(slots[index - 1] ?? before), minute });
+      // Uses arrive nearly in order: few slots come after this one, but while a restart reads the month.
+      for (let later = index; later < slots.length; later++) {
+        const slot = slots[later];
+        if (slot) slots[later] = { ...slot, requests: slot.requests + requests, tokens: slot.tokens + tokens };
       }
+      const old = indexOf(minuteOf(atMs - quotaHistoryMs));
+      // Moving the rest is linear: an hour's slots go at once.
+      if (old < 60) return;
+      before = slots[old - 1] ?? before;
+      slots.splice(0, old);
     },
     since(fromMs) {
-      let requests = 0;
-      let tokens = 0;
-      for (const [slot, amount] of slots) {
-        if (slot < slotOf(fromMs)) continue;
-        requests += amount.requests;
-        tokens += amount.tokens;
-      }
-      return { requests, tokens };
+      const start = slots[indexOf(minuteOf(fromMs)) - 1] ?? before;
+      const end = slots.at(-1) ?? before;
+      return { requests: end.requests - start.requests, tokens: end.tokens - start.tokens };
     },
     firstSince(fromMs) {
-      let first: number | undefined;
-      for (const slot of slots.keys())
-        if (slot >= slotOf(fromMs) && (first === undefined || slot < first)) first = slot;
-      return first === undefined ? undefined : first * minuteMs;
+      const slot = slots[indexOf(minuteOf(fromMs))];
+      return slot && slot.minute * minuteMs;
     },
   };
 }
@@ -157,14 +173,16 @@ function forecast(
 function bounds(
   rule: QuotaRule,
   history: UsageHistory,
-  { nowMs, subscribedMs }: QuotaMoment,
+  { nowMs, subscribedMs, usedUpAtMs }: QuotaMoment,
 ): { startsMs: number; resetsMs: number } {
   switch (rule.reset) {
     case 'sliding': {
       const lengthMs = rule.slidingMs ?? 5 * hourMs;
       const startsMs = nowMs - lengthMs;
       const first = history.firstSince(startsMs + minuteMs);
-      return { startsMs: startsMs + minuteMs, resetsMs: (first ?? nowMs) + lengthMs };
+      // Used up by calls that were not made here, it is fresh at the latest a length after it was.
+      const usedUp = usedUpAtMs !== undefined && usedUpAtMs >= startsMs ? usedUpAtMs : nowMs;
+      return { startsMs: startsMs + minuteMs, resetsMs: (first ?? usedUp) + lengthMs };
     }
     case 'midnight-utc': {
       const startsMs = Math.floor(nowMs / dayMs) * dayMs;

@@ -58,7 +58,8 @@ export async function keepTokensFresh(options: TokenRefreshOptions, signal: Abor
     } catch (error) {
       if (signal.aborted) return;
       logger.warn('A token could not be renewed ahead of its expiry.', { account: account.id, reason: String(error) });
-      dueMs.set(key, clock.now() + pauseMs);
     }
+    // A new token has a key of its own. While the token server is down, the old one is given out without an error.
+    dueMs.set(key, clock.now() + pauseMs);
   }
 }

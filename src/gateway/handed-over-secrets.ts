@@ -30,6 +30,10 @@ export function createHandedOverSecrets({ base, logger, onUnwritten }: HandedOve
   /** Values that the store did not take; they count before it. */
   const unwritten = new Map<string, string>();
   let isWritten = true;
+  /** What was last read or written, so that a hand-over needs no answer of an editor that hangs. */
+  let known: Map<string, string> | undefined;
+  let isKnownStale = true;
+  let writes = 0;
 
   const keys = async () => [...new Set([...(memory?.keys() ?? (await base.keys())), ...unwritten.keys()])];
   const get = async (key: string) => unwritten.get(key) ?? (memory === undefined ? base.get(key) : memory.get(key));
@@ -39,11 +43,16 @@ export function createHandedOverSecrets({ base, logger, onUnwritten }: HandedOve
     get,
     async set(key, value) {
       memory?.set(key, value);
+      known?.set(key, value);
+      writes++;
       try {
         await base.set(key, value);
         unwritten.delete(key);
       } catch (error) {
-        if (onUnwritten === undefined) throw error;
+        if (onUnwritten === undefined) {
+          isKnownStale = true;
+          throw error;
+        }
         unwritten.set(key, value);
         logger.warn('The editor did not store a credential; it is kept until this window closes.', {
           reason: String(error),
@@ -55,14 +64,29 @@ export function createHandedOverSecrets({ base, logger, onUnwritten }: HandedOve
       memory?.delete(key);
       unwritten.delete(key);
       await base.delete(key);
+      known?.delete(key);
+      writes++;
     },
     onDidChange: base.onDidChange,
     async entries() {
-      const read = await Promise.all((await keys()).map(async (key) => [key, await get(key)] as const));
-      return Object.fromEntries(read.flatMap(([key, value]) => (value === undefined ? [] : [[key, value]])));
+      if (isKnownStale || known === undefined) {
+        isKnownStale = false;
+        const writesBefore = writes;
+        try {
+          const read = await Promise.all((await keys()).map(async (key) => [key, await get(key)] as const));
+          known = new Map(read.flatMap(([key, value]) => (value === undefined ? [] : [[key, value]])));
+          // What was written meanwhile may or may not have been read.
+          if (writes !== writesBefore) isKnownStale = true;
+        } catch (error) {
+          isKnownStale = true;
+          if (known === undefined) throw error;
+        }
+      }
+      return Object.fromEntries([...known, ...unwritten]);
     },
     async adopt(entries) {
       memory = new Map(Object.entries(entries));
+      known = new Map(memory);
       unwritten.clear();
       try {
         for (const [key, value] of memory) if ((await base.get(key)) !== value) await base.set(key, value);
@@ -76,7 +100,9 @@ export function createHandedOverSecrets({ base, logger, onUnwritten }: HandedOve
       }
     },
     refresh() {
-      if (isWritten) memory = undefined;
+      if (!isWritten) return;
+      memory = undefined;
+      isKnownStale = true;
     },
   };
 }

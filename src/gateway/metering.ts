@@ -28,6 +28,8 @@ export function createMetering({ directory, clock, logger }: MeteringOptions): M
     histories.set(account, known);
     return known;
   };
+  /** A reading that began later, at a takeover, takes the place of one that is under way. */
+  let reading: symbol | undefined;
   const add = (entry: LedgerEntry) => {
     // A plan counts calls that it began to answer, not client requests: a retried request may be several.
     for (const attempt of entry.attempts)
@@ -42,6 +44,8 @@ export function createMetering({ directory, clock, logger }: MeteringOptions): M
     async load() {
       const loadedAtMs = clock.now();
       histories = new Map();
+      const mine = Symbol('reading');
+      reading = mine;
       const oldest = new Date(loadedAtMs - quotaHistoryMs).toISOString().slice(0, 10);
       const names = await readdir(directory).catch(() => []);
       const days = names.filter((name) => /^\d{4}-\d{2}-\d{2}\.jsonl$/.test(name) && name >= oldest).sort();
@@ -55,6 +59,7 @@ export function createMetering({ directory, clock, logger }: MeteringOptions): M
         });
         const lines = text.split('\n');
         for (let start = 0; start < lines.length; start += linesAtOnce) {
+          if (reading !== mine) return;
           for (const line of lines.slice(start, start + linesAtOnce)) {
             const entry = line === '' ? undefined : parseLedgerLine(line);
             // What came after the start of this reading has been added as it came.

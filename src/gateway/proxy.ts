@@ -10,6 +10,7 @@ import { createWindowOwner, type WindowOwner } from '../server/window-owner.ts';
 import { createTransport } from '../upstream/transport.ts';
 import { exportLedgerCsv } from '../usage/csv.ts';
 import { createAccountControl } from './account-control.ts';
+import { createAnnouncer } from './announcer.ts';
 import { readControlSecret } from './control-secret.ts';
 import { createDoctor } from './doctor.ts';
 import { createGateway } from './gateway.ts';
@@ -105,12 +106,13 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
   });
 
   const changed = createAnnouncer(() => {
-    options.onSnapshot?.(snapshot());
-    windows?.broadcast({ type: 'snapshot', snapshot: snapshot() });
+    const now = snapshot();
+    options.onSnapshot?.(now);
+    windows?.broadcast({ type: 'snapshot', snapshot: now });
   });
 
   let windows: WindowOwner | undefined;
-  const handOut = async () => windows?.broadcast({ type: 'secrets', secrets: await secrets.entries() });
+  const handOut = async () => void windows?.broadcast({ type: 'secrets', secrets: await secrets.entries() });
 
   const http = createServing({
     options,
@@ -144,6 +146,16 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
   });
 
   let refresh: AbortController | undefined;
+  let isDisposed = false;
+  /** Counts what ended a run: a start that it overtook must not serve. */
+  let ends = 0;
+  /** Tokens are kept fresh by whoever serves, and by nobody else. */
+  const keepFreshWhileServing = () => {
+    if (http.state !== 'serving') {
+      refresh?.abort();
+      refresh = undefined;
+    } else refresh ??= startRefreshing();
+  };
   const startRefreshing = () => {
     const stop = new AbortController();
     const renew = kinds['oauth-device'].credential;
@@ -185,12 +197,14 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
   const whenOpen = createWhenOpen(opened);
   return {
     start: whenOpen(async ({ port } = {}) => {
+      const endsBefore = ends;
       await adoptKeys();
-      await http.start(port);
-      if (http.state === 'serving') refresh ??= startRefreshing();
+      if (ends === endsBefore && !isDisposed) await http.start(port);
+      keepFreshWhileServing();
       return snapshot();
     }),
     stop: whenOpen(async ({ drainMs } = {}) => {
+      ends++;
       refresh?.abort();
       refresh = undefined;
       await http.stop(drainMs ?? 0);
@@ -206,10 +220,12 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
       // A port that is bound already, such as a free one that the user keeps, is no move.
       const moves = next.host !== settings.host || (next.port !== settings.port && next.port !== http.port);
       settings = next;
+      const endsBefore = ends;
       await adoptKeys();
-      if (moves && http.state !== 'stopped') {
+      if (moves && http.state !== 'stopped' && ends === endsBefore && !isDisposed) {
         await http.stop(0);
-        await http.start();
+        if (ends === endsBefore && !isDisposed) await http.start();
+        keepFreshWhileServing();
       }
       changed();
       return snapshot();
@@ -223,8 +239,10 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
       await Promise.all([store.reload(), usage.open()]);
       pool.restore(await readHealth(state));
     }),
+    handOut,
     windows: () => windows,
     dispose: async () => {
+      isDisposed = true;
       await opened.catch(() => {});
       windows?.close();
       refresh?.abort();
@@ -233,18 +251,5 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
       await usage.ledger.close();
       await transport.close();
     },
-  };
-}
-
-/** Many changes of one moment become one announcement. */
-function createAnnouncer(announce: () => void): () => void {
-  let isDue = false;
-  return () => {
-    if (isDue) return;
-    isDue = true;
-    setImmediate(() => {
-      isDue = false;
-      announce();
-    });
   };
 }

@@ -1,23 +1,27 @@
 import type { Clock, Logger } from '../core/contracts.ts';
 import type { ProxyControl, ProxySnapshot } from '../core/control.ts';
+import type { ProxySettings } from '../core/settings.ts';
 import type { WindowEvent } from '../core/window-protocol.ts';
 import type { HostedProxy } from '../core/worker-protocol.ts';
 import type { WindowOwner } from '../server/window-owner.ts';
 import type { Transport } from '../upstream/transport.ts';
 import { readControlSecret } from './control-secret.ts';
 import { isNewer } from './version.ts';
-import type { ForwardedCall } from './window-calls.ts';
+import { type ForwardedCall, forwardCalls } from './window-calls.ts';
 import { type Follower, followOwner } from './window-follower.ts';
 
 /** A proxy that serves by itself, with what windows need of one another. */
 export interface LocalProxy extends HostedProxy {
   /** Takes over what the last owner handed out: into memory, and into this window's own store where it takes it. */
   adoptSecrets(secrets: Readonly<Record<string, string>>): Promise<void>;
+  /** Tells followers the credentials as they are now, also what the editor did not store. */
+  handOut(): Promise<void>;
   /** The owner's side of the conversation; absent until the proxy is open. */
   windows(): WindowOwner | undefined;
 }
 
 export interface SharedProxyOptions {
+  readonly settings: Pick<ProxySettings, 'host' | 'port'>;
   readonly stateDirectory: string;
   readonly version: string;
   readonly transport: Transport;
@@ -32,6 +36,8 @@ export interface SharedProxy {
   readonly proxy: HostedProxy;
   /** While another window serves, or that is being found out, the local state is nobody's business. */
   onLocalSnapshot(snapshot: ProxySnapshot): void;
+  /** Gives the port up to another window, with every credential, and serves again if none took it. */
+  yieldPort(): Promise<void>;
 }
 
 interface Following {
@@ -41,8 +47,11 @@ interface Following {
   readonly ended: Promise<void>;
 }
 
-/** After a window yields, its port is free within this time. */
-const yieldPatienceMs = 5_000;
+/** A window that yields to a newer one lets open answers run this long. */
+const yieldDrainMs = 10_000;
+const yieldPauseMs = 1_000;
+/** Whoever hangs with the port in hand is asked again at least this often. */
+const longestPauseMs = 5_000;
 
 /**
  * One owner, many windows. The bind of the port is the lock: who loses it follows whoever holds it, if that is a window of
@@ -50,60 +59,86 @@ const yieldPatienceMs = 5_000;
  */
 export function createSharedProxy(local: LocalProxy, options: SharedProxyOptions): SharedProxy {
   const { clock, logger } = options;
+  let { settings } = options;
   let following: Following | undefined;
   let ownerSnapshot: ProxySnapshot | undefined;
+  /** The owner's credentials, until they are adopted. */
   let handed: Readonly<Record<string, string>> | undefined;
-  let isWanted = false;
+  /** How this window was last asked to serve; absent = it was not, or was stopped. */
+  let wanted: { readonly port?: number } | undefined;
+  /** Ends the waits of a takeover or a yield that a stop has overtaken. */
+  let waits = new AbortController();
   let isElecting = false;
+  let yielding: Promise<void> | undefined;
+  /** Starts, stops, moves and takeovers take turns. */
+  let turn: Promise<unknown> = Promise.resolve();
+  /** Until then it is not known who serves: a change that was made here now would be lost. */
+  let settled: Promise<unknown> = Promise.resolve();
   const disposed = new AbortController();
 
+  const inTurn = <Result>(work: () => Promise<Result>): Promise<Result> => {
+    const result = turn.then(work);
+    turn = result.catch(() => {});
+    settled = turn;
+    return result;
+  };
+  const endWaits = () => {
+    waits.abort();
+    waits = new AbortController();
+  };
   const snapshotOf = (): Promise<ProxySnapshot> | ProxySnapshot => {
     if (following === undefined || ownerSnapshot === undefined) return local.snapshot();
     const { pid, version } = following.follower.owner;
     return { ...ownerSnapshot, state: 'following', version: options.version, owner: { pid, version } };
   };
   const announce = async () => options.onSnapshot?.(await snapshotOf());
+  const adoptHanded = async () => {
+    const secrets = handed;
+    handed = undefined;
+    if (secrets !== undefined) await local.adoptSecrets(secrets);
+  };
 
   /** Binds the port or follows who holds it; a stranger stays an error with its name. */
-  const serveOrFollow = async (startOptions: { readonly port?: number } = {}): Promise<ProxySnapshot> => {
+  const serveOrFollow = async (): Promise<ProxySnapshot> => {
     isElecting = true;
     try {
-      return await elect(startOptions);
+      await adoptHanded();
+      // An owner that goes while it is asked who it is leaves the port free for the second try.
+      for (let triesLeft = 2; ; triesLeft--) {
+        if (wanted === undefined || following !== undefined) return await snapshotOf();
+        const { port } = wanted;
+        const snapshot = await local.start(wanted);
+        if (snapshot.problem?.code !== 'port_taken') return snapshot;
+        const follower = await findOwner(port ?? settings.port);
+        if (follower !== undefined) return await join(follower);
+        if (triesLeft === 1) return snapshot;
+      }
     } finally {
       isElecting = false;
     }
   };
 
-  const elect = async (startOptions: { readonly port?: number }): Promise<ProxySnapshot> => {
-    const snapshot = await local.start(startOptions);
-    if (snapshot.problem?.code !== 'port_taken') return snapshot;
-    const follower = await findOwner(snapshot);
-    if (follower === undefined) return snapshot;
+  const join = async (follower: Follower): Promise<ProxySnapshot> => {
+    // Its own server must not bind a port beside the owner's when the settings change.
+    await local.stop();
+    if (wanted === undefined) return local.snapshot();
+    const { pid, version } = follower.owner;
+    logger.info('Another window serves; this one follows it.', { pid, version });
     const leave = new AbortController();
-    logger.info('Another window serves; this one follows it.', {
-      pid: follower.owner.pid,
-      version: follower.owner.version,
-    });
     const first = Promise.withResolvers<void>();
-    following = { follower, leave, ended: Promise.resolve() };
-    following = { follower, leave, ended: follow(follower, leave, first.resolve) };
+    const mine: Following = { follower, leave, ended: Promise.resolve().then(() => follow(mine, first.resolve)) };
+    following = mine;
     await first.promise;
-    if (isNewer(options.version, follower.owner.version)) void follower.call('yield', []).catch(() => {});
+    if (isNewer(options.version, version)) void follower.call('yield', []).catch(() => {});
     return snapshotOf();
   };
 
-  const findOwner = async ({ port }: ProxySnapshot): Promise<Follower | undefined> => {
+  const findOwner = async (port: number): Promise<Follower | undefined> => {
     try {
       const controlSecret = await readControlSecret(options.stateDirectory);
-      const url = `http://127.0.0.1:${port}`;
-      return await followOwner({
-        controlSecret,
-        version: options.version,
-        transport: options.transport,
-        clock,
-        url,
-        port,
-      });
+      const host = settings.host === '::1' || settings.host === '[::1]' ? '[::1]' : '127.0.0.1';
+      const { version, transport } = options;
+      return await followOwner({ controlSecret, version, transport, clock, url: `http://${host}:${port}`, port });
     } catch (error) {
       logger.warn('The owner of the port could not be asked.', { reason: String(error) });
       return undefined;
@@ -111,7 +146,8 @@ export function createSharedProxy(local: LocalProxy, options: SharedProxyOptions
   };
 
   /** Lives as long as the owner does; then this window tries to take its place. */
-  const follow = async (follower: Follower, leave: AbortController, ready: () => void): Promise<void> => {
+  const follow = async (mine: Following, ready: () => void): Promise<void> => {
+    const { follower, leave } = mine;
     let end: 'gone' | 'stopped' | 'yielding' = 'gone';
     try {
       for await (const event of follower.events(AbortSignal.any([leave.signal, disposed.signal]))) {
@@ -126,17 +162,14 @@ export function createSharedProxy(local: LocalProxy, options: SharedProxyOptions
     } catch (error) {
       logger.debug('The conversation with the owner ended.', { reason: String(error) });
     } finally {
+      if (following === mine && !disposed.signal.aborted) {
+        following = undefined;
+        ownerSnapshot = undefined;
+        if (end === 'stopped') wanted = undefined;
+        void succeed(end === 'yielding' && isNewer(options.version, follower.owner.version));
+      }
       ready();
     }
-    if (leave.signal.aborted || disposed.signal.aborted) return;
-    following = undefined;
-    ownerSnapshot = undefined;
-    if (end === 'stopped') {
-      isWanted = false;
-      await local.stop();
-      return announce();
-    }
-    await takeOver(end);
   };
 
   const adopt = (event: WindowEvent) => {
@@ -144,87 +177,103 @@ export function createSharedProxy(local: LocalProxy, options: SharedProxyOptions
     if (event.type === 'secrets') handed = event.secrets;
   };
 
-  const takeOver = async (end: 'gone' | 'yielding'): Promise<void> => {
+  /** What follows from the owner's end: this window takes its place, or follows who did; after a stop it rests. */
+  const succeed = async (isFirst: boolean): Promise<void> => {
+    const signal = AbortSignal.any([waits.signal, disposed.signal]);
+    const tryAfter = async (pauseMs: number) => {
+      // A stop ends the pause; the credentials are kept all the same.
+      if (wanted !== undefined) await clock.sleep(pauseMs, signal).catch(() => {});
+      const snapshot = disposed.signal.aborted ? undefined : await inTurn(serveOrFollow);
+      if (following === undefined) await announce();
+      return snapshot?.problem?.code === 'port_taken' && !signal.aborted;
+    };
     try {
       // Windows that lose their owner at the same moment shall not all bind at the same moment.
-      await clock.sleep(end === 'yielding' ? 10 : 50 + options.random() * 450, disposed.signal);
-      if (handed !== undefined) await local.adoptSecrets(handed);
-      const deadlineMs = clock.now() + yieldPatienceMs;
-      while (isWanted && following === undefined) {
-        const snapshot = await serveOrFollow();
-        const isYielded = end === 'yielding' && snapshot.state === 'error' && clock.now() < deadlineMs;
-        if (!isYielded) break;
-        await clock.sleep(100, disposed.signal);
-      }
-      await announce();
+      let pauseMs = isFirst ? 10 : 50 + options.random() * 450;
+      const first = tryAfter(pauseMs);
+      settled = first.catch(() => {});
+      // Who hangs with the port in hand still holds it: it is taken over, or followed again, when that ends.
+      for (let isTaken = await first; isTaken; isTaken = await tryAfter(pauseMs))
+        pauseMs = Math.min(isFirst ? 100 : pauseMs * 2, longestPauseMs);
     } catch (error) {
       if (!disposed.signal.aborted)
         logger.error('Taking over from the other window failed.', { reason: String(error) });
     }
   };
 
+  const yieldOnce = async (): Promise<void> => {
+    const signal = AbortSignal.any([waits.signal, disposed.signal]);
+    if (following !== undefined || wanted === undefined) return;
+    // A token that was renewed a moment ago must be there before this window goes.
+    await local.handOut().catch((error) => logger.warn('Other windows could not be told.', { reason: String(error) }));
+    local.windows()?.broadcast({ type: 'yielding' });
+    await local.stop({ drainMs: yieldDrainMs });
+    // Who asked for the port shall get it; if it went away meanwhile, this window serves again.
+    await clock.sleep(yieldPauseMs, signal).catch(() => {});
+    await serveOrFollow();
+    await announce();
+  };
+
   const forward = <Name extends ForwardedCall>(name: Name): ProxyControl[Name] =>
     // A boundary: the owner runs the same method with the same arguments, so its answer has the same type.
-    ((...args: unknown[]) =>
-      following === undefined
+    (async (...args: unknown[]) => {
+      if (following === undefined) await settled;
+      return following === undefined
         ? (local[name] as (...args: unknown[]) => Promise<unknown>)(...args)
-        : following.follower.call(name, args).catch((error: Error) => {
-            throw following === undefined
-              ? new Error('The window that served has closed. Try again in a moment.')
-              : error;
-          })) as unknown as ProxyControl[Name];
+        : following.follower.call(name, args);
+    }) as unknown as ProxyControl[Name];
 
-  const stopLocal: HostedProxy['stop'] = async (stopOptions) => {
-    local.windows()?.broadcast({ type: 'stopped' });
-    isWanted = false;
-    return local.stop(stopOptions);
+  /** Tells the owner. One that does not answer, or does not end, is left alone: this window has stopped. */
+  const stopOwner = async ({ follower, leave, ended }: Following): Promise<ProxySnapshot> => {
+    try {
+      await Promise.race([follower.call('stop', []), ended]);
+      await Promise.race([ended, clock.sleep(longestPauseMs, disposed.signal)]);
+    } catch (error) {
+      logger.warn('The window that serves could not be stopped.', { reason: String(error) });
+    }
+    leave.abort();
+    await ended;
+    await settled;
+    return local.snapshot();
   };
 
   const proxy: HostedProxy = {
-    async start(startOptions) {
-      isWanted = true;
-      if (following !== undefined) return snapshotOf();
-      return serveOrFollow(startOptions);
+    ...forwardCalls(forward),
+    async start(startOptions = {}) {
+      if (disposed.signal.aborted) return local.snapshot();
+      wanted = startOptions;
+      return inTurn(serveOrFollow);
     },
     async stop(stopOptions) {
-      if (following === undefined) return stopLocal(stopOptions);
-      isWanted = false;
-      const { follower, ended } = following;
-      await follower.call('stop', []);
-      await ended;
-      return local.snapshot();
+      wanted = undefined;
+      endWaits();
+      if (following !== undefined) return stopOwner(following);
+      return inTurn(() => {
+        local.windows()?.broadcast({ type: 'stopped' });
+        return local.stop(stopOptions);
+      });
     },
     snapshot: async () => snapshotOf(),
-    plans: forward('plans'),
-    addAccount: forward('addAccount'),
-    removeAccount: forward('removeAccount'),
-    setAccountEnabled: forward('setAccountEnabled'),
-    moveAccount: forward('moveAccount'),
-    clearAccount: forward('clearAccount'),
-    testAccount: forward('testAccount'),
-    diagnoseKey: forward('diagnoseKey'),
-    findPlan: forward('findPlan'),
-    setAccountGroup: forward('setAccountGroup'),
-    setAccountLimit: forward('setAccountLimit'),
-    exportUsage: forward('exportUsage'),
-    exportAccounts: forward('exportAccounts'),
-    importAccounts: forward('importAccounts'),
-    importHeadlessAccounts: forward('importHeadlessAccounts'),
-    linkableFiles: forward('linkableFiles'),
-    linkAccount: forward('linkAccount'),
-    startSignIn: forward('startSignIn'),
-    pollSignIn: forward('pollSignIn'),
-    cancelSignIn: forward('cancelSignIn'),
-    localKey: forward('localKey'),
-    async updateSettings(settings) {
-      const snapshot = await local.updateSettings(settings);
-      return following === undefined ? snapshot : snapshotOf();
+    async updateSettings(next) {
+      const moves = next.host !== settings.host || next.port !== settings.port;
+      settings = next;
+      // A port that was named at the start lasts until the user sets another one.
+      if (moves && wanted !== undefined) wanted = {};
+      return inTurn(async () => {
+        const snapshot = await local.updateSettings(next);
+        if (!moves || wanted === undefined || snapshot.state === 'serving') return snapshotOf();
+        following?.leave.abort();
+        following = undefined;
+        ownerSnapshot = undefined;
+        return serveOrFollow();
+      });
     },
     async secretsChanged() {
       // A follower's own store is not what serves: the owner's is, and it tells its changes.
       if (following === undefined) await local.secretsChanged();
     },
     async dispose() {
+      wanted = undefined;
       disposed.abort();
       following?.leave.abort();
       await local.dispose();
@@ -234,6 +283,14 @@ export function createSharedProxy(local: LocalProxy, options: SharedProxyOptions
     proxy,
     onLocalSnapshot(snapshot) {
       if (following === undefined && !isElecting) options.onSnapshot?.(snapshot);
+    },
+    yieldPort() {
+      yielding ??= inTurn(yieldOnce)
+        .catch((error) => logger.error('The port could not be handed over.', { reason: String(error) }))
+        .finally(() => {
+          yielding = undefined;
+        });
+      return yielding;
     },
   };
 }

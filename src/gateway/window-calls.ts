@@ -48,3 +48,32 @@ export function createWindowCalls(
 function afterAnswer(work: () => Promise<unknown>): void {
   setTimeout(() => void work().catch(() => {}), 20);
 }
+
+/** Every forwarded call, made by `forward`. */
+export function forwardCalls(
+  forward: <Name extends ForwardedCall>(name: Name) => ProxyControl[Name],
+): Pick<ProxyControl, ForwardedCall> {
+  return {
+    plans: forward('plans'),
+    addAccount: forward('addAccount'),
+    removeAccount: forward('removeAccount'),
+    setAccountEnabled: forward('setAccountEnabled'),
+    moveAccount: forward('moveAccount'),
+    setAccountGroup: forward('setAccountGroup'),
+    setAccountLimit: forward('setAccountLimit'),
+    exportUsage: forward('exportUsage'),
+    clearAccount: forward('clearAccount'),
+    testAccount: forward('testAccount'),
+    diagnoseKey: forward('diagnoseKey'),
+    findPlan: forward('findPlan'),
+    exportAccounts: forward('exportAccounts'),
+    importAccounts: forward('importAccounts'),
+    importHeadlessAccounts: forward('importHeadlessAccounts'),
+    linkableFiles: forward('linkableFiles'),
+    linkAccount: forward('linkAccount'),
+    startSignIn: forward('startSignIn'),
+    pollSignIn: forward('pollSignIn'),
+    cancelSignIn: forward('cancelSignIn'),
+    localKey: forward('localKey'),
+  };
+}

@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import type { Clock } from '../core/contracts.ts';
 import { isJsonObject, parseJson, stringField } from '../core/json.ts';
-import { readText } from '../core/upstream.ts';
+import { readText, type UpstreamResponse } from '../core/upstream.ts';
 import { createWatchdog } from '../core/watchdog.ts';
 import {
   aliveIntervalMs,
@@ -99,6 +99,8 @@ export async function followOwner(options: FollowerOptions): Promise<Follower | 
     nonces: { owner: ownerNonce, follower: own },
   });
 
+  /** The owner is gone: what it was asked has no answer any more. */
+  const ended = new AbortController();
   return {
     owner,
     async call(method, args) {
@@ -106,8 +108,10 @@ export async function followOwner(options: FollowerOptions): Promise<Follower | 
       const answer = await send(
         internalPaths.call,
         { session, sealed: channel.seal({ method, args }) },
-        AbortSignal.timeout(60_000),
-      );
+        AbortSignal.any([AbortSignal.timeout(60_000), ended.signal]),
+      ).catch((error) => {
+        throw new Error('The window that served has closed. Try again in a moment.', { cause: error });
+      });
       const result = channel.open(isJsonObject(answer) ? (stringField(answer, 'sealed') ?? '') : '');
       if (!isCallResult(result)) throw new Error('The other window gave no answer.');
       if (!result.ok) throw new Error(result.message);
@@ -115,20 +119,21 @@ export async function followOwner(options: FollowerOptions): Promise<Follower | 
     },
     async *events(signal) {
       const hung = new AbortController();
-      const response = await transport.send(
-        {
-          method: 'GET',
-          url: `${url}${internalPaths.events}?session=${session}`,
-          headers: { accept: 'text/event-stream' },
-        },
-        AbortSignal.any([signal, hung.signal]),
-      );
-      if (response.status !== 200) throw new Error(`The owner of the port answered ${response.status}.`);
       const watchdog = createWatchdog(clock, 3 * aliveIntervalMs, () =>
         hung.abort(new Error('The owner of the port does not answer any more.')),
       );
       const splitter = new SseSplitter();
+      let response: UpstreamResponse | undefined;
       try {
+        response = await transport.send(
+          {
+            method: 'GET',
+            url: `${url}${internalPaths.events}?session=${session}`,
+            headers: { accept: 'text/event-stream' },
+          },
+          AbortSignal.any([signal, hung.signal]),
+        );
+        if (response.status !== 200) throw new Error(`The owner of the port answered ${response.status}.`);
         for await (const read of response.body) {
           watchdog.touch();
           for (const bytes of splitter.push(Buffer.from(read))) {
@@ -138,7 +143,8 @@ export async function followOwner(options: FollowerOptions): Promise<Follower | 
         }
       } finally {
         watchdog.stop();
-        response.body.destroy();
+        response?.body.destroy();
+        ended.abort(new Error('The conversation is over.'));
       }
     },
   };

@@ -46,20 +46,35 @@ const sessionSchema = v.object({
 const callSchema = v.object({ session: v.string(), sealed: v.string() });
 const windowCallSchema = v.object({ method: v.string(), args: v.array(v.unknown()) });
 
-/** More windows than anybody has open; the oldest conversation gives way. */
+/** More windows than anybody has open; the oldest conversation without a listener gives way. */
 const maximumSessions = 64;
+
+/** What a follower leaves unread; one that hangs must not fill the owner's memory. */
+const unreadBytes = 8 * 1024 * 1024;
+
+interface Listener {
+  readonly channel: SealedChannel;
+  /** What happened while its first events were gathered. */
+  waiting: WindowEvent[] | undefined;
+}
 
 export function createWindowOwner(options: WindowOwnerOptions): WindowOwner {
   const { controlSecret } = options;
   const channels = new Map<string, SealedChannel>();
-  const listeners = new Map<ServerResponse, SealedChannel>();
+  const listeners = new Map<ServerResponse, Listener>();
   const alive = setInterval(() => broadcast({ type: 'alive' }), aliveIntervalMs);
   alive.unref();
 
-  const send = (response: ServerResponse, channel: SealedChannel, event: WindowEvent) =>
-    void response.write(`data: ${channel.seal(event)}\n\n`);
+  const send = (response: ServerResponse, { channel }: Listener, event: WindowEvent) => {
+    if (response.destroyed || response.writableEnded) return;
+    response.write(`data: ${channel.seal(event)}\n\n`);
+    // A window that is awake again finds its connection gone and begins anew.
+    if (response.writableLength > unreadBytes) response.destroy();
+  };
   const broadcast = (event: WindowEvent) => {
-    for (const [response, channel] of listeners) send(response, channel, event);
+    for (const [response, listener] of listeners)
+      if (listener.waiting) listener.waiting.push(event);
+      else send(response, listener, event);
   };
   const channelOf = (session: string): SealedChannel => {
     const channel = channels.get(session);
@@ -80,8 +95,9 @@ export function createWindowOwner(options: WindowOwnerOptions): WindowOwner {
         throw new GatewayError('forbidden', 'This is no window of this install.');
       const own = createNonce();
       const session = randomBytes(16).toString('base64url');
-      const [oldest] = channels.keys();
-      if (channels.size >= maximumSessions && oldest !== undefined) channels.delete(oldest);
+      const listening = new Set([...listeners.values()].map(({ channel }) => channel));
+      const idle = [...channels].find(([, channel]) => !listening.has(channel));
+      if (channels.size >= maximumSessions && idle !== undefined) channels.delete(idle[0]);
       channels.set(
         session,
         createSealedChannel(controlSecret, { self: 'owner', nonces: { owner: own, follower: nonce } }),
@@ -111,9 +127,19 @@ export function createWindowOwner(options: WindowOwnerOptions): WindowOwner {
       response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
       response.flushHeaders();
       request.socket.setNoDelay(true);
-      for (const event of await options.firstEvents()) send(response, channel, event);
-      listeners.set(response, channel);
-      await new Promise<void>((resolve) => response.once('close', resolve));
+      // It listens before the first events are gathered: what happens meanwhile waits for them and is not missed.
+      const listener: Listener = { channel, waiting: [] };
+      listeners.set(response, listener);
+      const closed = new Promise<void>((resolve) => response.once('close', resolve));
+      try {
+        const events = [...(await options.firstEvents()), ...(listener.waiting ?? [])];
+        listener.waiting = undefined;
+        for (const event of events) send(response, listener, event);
+      } catch {
+        // The headers are out: an end is the only way left to say so.
+        response.destroy();
+      }
+      if (!response.closed) await closed;
       listeners.delete(response);
       channels.delete(session);
     },

@@ -174,7 +174,7 @@ export function createServerHost(options: ServerHostOptions): ServerHost {
       const { proxy } = await connected();
       const snapshot = publish(await proxy.start(startOptions));
       // The port it got is the one clients know from now on, also where any free one was asked for.
-      if (snapshot.state === 'serving') wanted = { port: snapshot.port };
+      if (snapshot.state === 'serving' && wanted === startOptions) wanted = { port: snapshot.port };
       return snapshot;
     } catch (error) {
       if (live === undefined && connection === undefined && last.problem?.code === 'crashed') return last;

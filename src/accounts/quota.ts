@@ -69,8 +69,7 @@ export function createUsageHistory(): UsageHistory {
         if (slot) slots[later] = { ...slot, requests: slot.requests + requests, tokens: slot.tokens + tokens };
       }
       const old = indexOf(minuteOf(atMs - quotaHistoryMs));
-      // Moving the rest is linear: an hour's slots go at once.
-      if (old < 60) return;
+      if (old === 0) return;
       before = slots[old - 1] ?? before;
       slots.splice(0, old);
     },

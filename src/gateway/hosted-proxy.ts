@@ -3,7 +3,8 @@ import type { HostedProxy } from '../core/worker-protocol.ts';
 import { createTransport } from '../upstream/transport.ts';
 import { createLocalProxy } from './proxy.ts';
 import type { ProxyOptions } from './proxy-options.ts';
-import { createSharedProxy, type SharedProxy } from './shared-proxy.ts';
+import { createSharedProxy } from './shared-proxy.ts';
+import type { SharedProxy } from './shared-proxy-parts.ts';
 import { createWindowCalls } from './window-calls.ts';
 
 /** A proxy for its host: headless it serves alone, in the editor the windows of an install share one. */

@@ -23,7 +23,7 @@ import { createProbe } from './probe.ts';
 import type { ProxyOptions, SharingOptions } from './proxy-options.ts';
 import { servedAccounts } from './served-accounts.ts';
 import { createServing } from './serving.ts';
-import type { LocalProxy } from './shared-proxy.ts';
+import type { LocalProxy } from './shared-proxy-parts.ts';
 import { createShownTerms } from './shown-terms.ts';
 import { countAccounts, describeService, summariseAccount } from './snapshot.ts';
 import { createStateFiles } from './state-files.ts';
@@ -33,8 +33,7 @@ import { accountControlWhenOpen, createWhenOpen } from './when-open.ts';
 
 /** The composition root: the one list of dialects and account kinds, and who is given what. */
 export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalProxy {
-  const { logger, version, windowCalls } = options;
-  const { onUnwritten } = options;
+  const { logger, version, windowCalls, onUnwritten, planEndpoints, qwenDirectory } = options;
   const secrets = createHandedOverSecrets({ base: options.secrets, logger, ...(onUnwritten && { onUnwritten }) });
   const clock = options.clock ?? systemClock;
   const random = options.random ?? Math.random;
@@ -126,7 +125,6 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
     onChange: changed,
   });
 
-  const { planEndpoints, qwenDirectory } = options;
   const control = createAccountControl({
     store,
     signIns: createSignIns(oauth, clock),
@@ -147,23 +145,21 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
 
   let refresh: AbortController | undefined;
   let isDisposed = false;
-  /** Counts what ended a run: a start that it overtook must not serve. */
+  /** A start that an end overtook must not serve. */
   let ends = 0;
+  const stopRefreshing = () => {
+    refresh?.abort();
+    refresh = undefined;
+  };
   /** Tokens are kept fresh by whoever serves, and by nobody else. */
   const keepFreshWhileServing = () => {
-    if (http.state !== 'serving') {
-      refresh?.abort();
-      refresh = undefined;
-    } else refresh ??= startRefreshing();
-  };
-  const startRefreshing = () => {
-    const stop = new AbortController();
+    if (http.state !== 'serving') return stopRefreshing();
+    if (refresh !== undefined) return;
+    refresh = new AbortController();
     const renew = kinds['oauth-device'].credential;
     const refreshBufferMs = () => settings.oauth.refreshBufferMs;
-    void keepTokensFresh({ clock, accounts, renew, refreshBufferMs, random, logger }, stop.signal);
-    return stop;
+    void keepTokensFresh({ clock, accounts, renew, refreshBufferMs, random, logger }, refresh.signal);
   };
-
   const adoptKeys = async () => {
     clientKeys = typeof settings.apiKeys === 'string' ? [await readLocalKey(secrets)] : settings.apiKeys;
   };
@@ -205,8 +201,7 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
     }),
     stop: whenOpen(async ({ drainMs } = {}) => {
       ends++;
-      refresh?.abort();
-      refresh = undefined;
+      stopRefreshing();
       await http.stop(drainMs ?? 0);
       return snapshot();
     }),
@@ -245,7 +240,7 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
       isDisposed = true;
       await opened.catch(() => {});
       windows?.close();
-      refresh?.abort();
+      stopRefreshing();
       await http.stop(0);
       await keptHealth.settled();
       await usage.ledger.close();

@@ -1,44 +1,11 @@
-import type { Clock, Logger } from '../core/contracts.ts';
 import type { ProxyControl, ProxySnapshot } from '../core/control.ts';
-import type { ProxySettings } from '../core/settings.ts';
-import type { WindowEvent } from '../core/window-protocol.ts';
 import type { HostedProxy } from '../core/worker-protocol.ts';
-import type { WindowOwner } from '../server/window-owner.ts';
-import type { Transport } from '../upstream/transport.ts';
-import { readControlSecret } from './control-secret.ts';
+import { findOwner } from './find-owner.ts';
+import { sayLast } from './say-last.ts';
+import type { LocalProxy, SharedProxy, SharedProxyOptions } from './shared-proxy-parts.ts';
 import { isNewer } from './version.ts';
 import { type ForwardedCall, forwardCalls } from './window-calls.ts';
-import { type Follower, followOwner } from './window-follower.ts';
-
-/** A proxy that serves by itself, with what windows need of one another. */
-export interface LocalProxy extends HostedProxy {
-  /** Takes over what the last owner handed out: into memory, and into this window's own store where it takes it. */
-  adoptSecrets(secrets: Readonly<Record<string, string>>): Promise<void>;
-  /** Tells followers the credentials as they are now, also what the editor did not store. */
-  handOut(): Promise<void>;
-  /** The owner's side of the conversation; absent until the proxy is open. */
-  windows(): WindowOwner | undefined;
-}
-
-export interface SharedProxyOptions {
-  readonly settings: Pick<ProxySettings, 'host' | 'port'>;
-  readonly stateDirectory: string;
-  readonly version: string;
-  readonly transport: Transport;
-  readonly clock: Clock;
-  readonly logger: Logger;
-  readonly random: () => number;
-  readonly onSnapshot?: (snapshot: ProxySnapshot) => void;
-}
-
-/** A shared proxy, and where the local one's snapshots go. */
-export interface SharedProxy {
-  readonly proxy: HostedProxy;
-  /** While another window serves, or that is being found out, the local state is nobody's business. */
-  onLocalSnapshot(snapshot: ProxySnapshot): void;
-  /** Gives the port up to another window, with every credential, and serves again if none took it. */
-  yieldPort(): Promise<void>;
-}
+import type { Follower } from './window-follower.ts';
 
 interface Following {
   readonly follower: Follower;
@@ -109,7 +76,7 @@ export function createSharedProxy(local: LocalProxy, options: SharedProxyOptions
         const { port } = wanted;
         const snapshot = await local.start(wanted);
         if (snapshot.problem?.code !== 'port_taken') return snapshot;
-        const follower = await findOwner(port ?? settings.port);
+        const follower = await findOwner(options, { host: settings.host, port: port ?? settings.port });
         if (follower !== undefined) return await join(follower);
         if (triesLeft === 1) return snapshot;
       }
@@ -133,18 +100,6 @@ export function createSharedProxy(local: LocalProxy, options: SharedProxyOptions
     return snapshotOf();
   };
 
-  const findOwner = async (port: number): Promise<Follower | undefined> => {
-    try {
-      const controlSecret = await readControlSecret(options.stateDirectory);
-      const host = settings.host === '::1' || settings.host === '[::1]' ? '[::1]' : '127.0.0.1';
-      const { version, transport } = options;
-      return await followOwner({ controlSecret, version, transport, clock, url: `http://${host}:${port}`, port });
-    } catch (error) {
-      logger.warn('The owner of the port could not be asked.', { reason: String(error) });
-      return undefined;
-    }
-  };
-
   /** Lives as long as the owner does; then this window tries to take its place. */
   const follow = async (mine: Following, ready: () => void): Promise<void> => {
     const { follower, leave } = mine;
@@ -155,7 +110,8 @@ export function createSharedProxy(local: LocalProxy, options: SharedProxyOptions
           end = event.type;
           break;
         }
-        adopt(event);
+        if (event.type === 'snapshot') ownerSnapshot = event.snapshot;
+        if (event.type === 'secrets') handed = event.secrets;
         if (ownerSnapshot !== undefined && handed !== undefined) ready();
         if (event.type === 'snapshot') await announce();
       }
@@ -170,11 +126,6 @@ export function createSharedProxy(local: LocalProxy, options: SharedProxyOptions
       }
       ready();
     }
-  };
-
-  const adopt = (event: WindowEvent) => {
-    if (event.type === 'snapshot') ownerSnapshot = event.snapshot;
-    if (event.type === 'secrets') handed = event.secrets;
   };
 
   /** What follows from the owner's end: this window takes its place, or follows who did; after a stop it rests. */
@@ -206,7 +157,7 @@ export function createSharedProxy(local: LocalProxy, options: SharedProxyOptions
     if (following !== undefined || wanted === undefined) return;
     // A token that was renewed a moment ago must be there before this window goes.
     await local.handOut().catch((error) => logger.warn('Other windows could not be told.', { reason: String(error) }));
-    local.windows()?.broadcast({ type: 'yielding' });
+    await sayLast(local, { type: 'yielding' });
     await local.stop({ drainMs: yieldDrainMs });
     // Who asked for the port shall get it; if it went away meanwhile, this window serves again.
     await clock.sleep(yieldPauseMs, signal).catch(() => {});
@@ -248,8 +199,8 @@ export function createSharedProxy(local: LocalProxy, options: SharedProxyOptions
       wanted = undefined;
       endWaits();
       if (following !== undefined) return stopOwner(following);
-      return inTurn(() => {
-        local.windows()?.broadcast({ type: 'stopped' });
+      return inTurn(async () => {
+        await sayLast(local, { type: 'stopped' });
         return local.stop(stopOptions);
       });
     },

@@ -30,11 +30,7 @@ describe('windows of one install', () => {
     simulator = await startSimulator({});
     simulator.addKey('sk-good');
     simulator.addKey('sk-second');
-    const probe = createServer().listen(0, '127.0.0.1');
-    await new Promise((resolve) => probe.once('listening', resolve));
-    const address = probe.address();
-    port = typeof address === 'object' && address !== null ? address.port : 0;
-    await new Promise((resolve) => probe.close(resolve));
+    port = await freePort();
     windows = [];
   });
   afterEach(async () => {
@@ -190,6 +186,98 @@ describe('windows of one install', () => {
     assert.equal((await following).owner?.version, '1.1.0');
   });
 
+  it('all windows move to another port together, whichever hears of it first', async () => {
+    const [first, second] = [open(), open()];
+    await first.proxy.start();
+    await add(first, 'work', 'sk-good');
+    await second.proxy.start();
+    const oldPort = port;
+    port = await freePort();
+    const moved = parseSettings({}, { port }).settings;
+    assert.equal((await second.proxy.updateSettings(moved)).state, 'serving');
+    const followed = await first.proxy.updateSettings(moved);
+    assert.equal(followed.state, 'following');
+    assert.equal(followed.port, port);
+    assert.deepEqual(
+      followed.accounts.map((account) => account.id),
+      ['work'],
+    );
+    await assert.rejects(fetch(`http://127.0.0.1:${oldPort}/health`));
+  });
+
+  it('a stop overtakes a start, and a dispose overtakes everything', async () => {
+    const first = open();
+    const started = first.proxy.start();
+    assert.equal((await first.proxy.stop()).state, 'stopped');
+    await started;
+    assert.equal((await first.proxy.snapshot()).state, 'stopped');
+    const late = first.proxy.start();
+    await first.proxy.dispose();
+    await late;
+    await first.proxy.start();
+    await assert.rejects(fetch(`http://127.0.0.1:${port}/health`));
+  });
+
+  it('two starts at once make one follower, and a change made meanwhile reaches the owner', async () => {
+    const [first, second] = [open(), open()];
+    await first.proxy.start();
+    const starts = [second.proxy.start(), second.proxy.start()];
+    await add(second, 'early', 'sk-good');
+    for (const start of starts) assert.equal((await start).state, 'following');
+    assert.ok(first.secrets.has('account:early'));
+    assert.equal(second.secrets.has('account:early'), false);
+  });
+
+  it('an account added while the owner is being replaced is kept', async () => {
+    const [first, second] = [open(), open()];
+    await first.proxy.start();
+    await add(first, 'work', 'sk-good');
+    await second.proxy.start();
+    await first.proxy.dispose();
+    const serving = second.until((snapshot) => snapshot.state === 'serving');
+    // Its owner may be gone without its knowing it yet: then the change is refused, never lost.
+    const isAdded = await add(second, 'late', 'sk-second').then(
+      () => true,
+      () => false,
+    );
+    await serving;
+    assert.equal(
+      (await second.proxy.snapshot()).accounts.some(({ id }) => id === 'late'),
+      isAdded,
+    );
+  });
+
+  it('a window keeps the credentials of an owner that stopped', async () => {
+    const [first, second] = [open(), open()];
+    await first.proxy.start();
+    await second.proxy.start();
+    const seen = second.until((snapshot) => snapshot.accounts.length === 1);
+    await add(first, 'late', 'sk-good');
+    await seen;
+    const stopped = second.until((snapshot) => snapshot.state === 'stopped');
+    await first.proxy.stop();
+    await stopped;
+    assert.deepEqual(
+      (await second.proxy.snapshot()).accounts.map(({ id }) => id),
+      ['late'],
+    );
+  });
+
+  it('a credential that the editor did not store goes to the window that takes over', async () => {
+    const [first, second] = [open(), open()];
+    await first.proxy.start();
+    await second.proxy.start();
+    const serving = second.until((snapshot) => snapshot.state === 'serving');
+    first.secrets.set = () => {
+      throw new Error('the editor hangs');
+    };
+    await add(first, 'late', 'sk-good');
+    assert.deepEqual(
+      (await serving).accounts.map(({ id }) => id),
+      ['late'],
+    );
+  });
+
   it('another install is a stranger, named as what it is', async () => {
     const [first, other] = [open(), open('1.0.0', join(folder, 'another-install'))];
     await first.proxy.start();
@@ -218,3 +306,11 @@ describe('windows of one install', () => {
     assert.equal((await fetch(`${url}/internal/events?session=none`)).status, 403);
   });
 });
+
+async function freePort(): Promise<number> {
+  const probe = createServer().listen(0, '127.0.0.1');
+  await new Promise((resolve) => probe.once('listening', resolve));
+  const address = probe.address();
+  await new Promise((resolve) => probe.close(resolve));
+  return typeof address === 'object' && address !== null ? address.port : 0;
+}

@@ -154,6 +154,25 @@ describe('quota windows', () => {
     assert.equal(quotaUse(month, history, moment('2026-11-20T08:00:00Z')).usedUpMs, undefined);
   });
 
+  it('counts uses that come out of order, as a restart reads them', () => {
+    const history = historyOf([
+      ['2026-11-22T12:00:00Z', { requests: 1 }],
+      ['2026-11-22T10:00:00Z', { requests: 2, tokens: 5 }],
+      ['2026-11-22T11:00:00Z', { requests: 4 }],
+      ['2026-11-22T10:00:30Z', { requests: 8 }],
+    ]);
+    assert.deepEqual(history.since(at('2026-11-22T09:00:00Z')), { requests: 15, tokens: 5 });
+    assert.deepEqual(history.since(at('2026-11-22T10:30:00Z')), { requests: 5, tokens: 0 });
+    assert.deepEqual(history.since(at('2026-11-22T13:00:00Z')), { requests: 0, tokens: 0 });
+    assert.equal(history.firstSince(at('2026-11-22T10:30:00Z')), at('2026-11-22T11:00:00Z'));
+  });
+
+  it('a sliding window that other programs used up does not slide on for ever', () => {
+    const usedUpAtMs = at('2026-11-22T10:00:00Z');
+    const moment = { nowMs: at('2026-11-22T12:00:00Z'), subscribedMs: 0, usedUpAtMs };
+    assert.equal(quotaUse(fiveHours, createUsageHistory(), moment).resetsMs, usedUpAtMs + 5 * hourMs);
+  });
+
   it('forgets what is older than a month', () => {
     const history = historyOf([
       ['2026-10-01T00:00:00Z', { requests: 5 }],

@@ -23,6 +23,13 @@ describe('sealed channel between windows', () => {
     assert.notEqual(pair().owner.seal('same'), pair().owner.seal('same'));
   });
 
+  it('stops waiting for a message that never came, and keeps few numbers in mind', () => {
+    const { owner, follower } = pair();
+    const lost = owner.seal('lost');
+    for (let count = 0; count < 1_025; count++) follower.open(owner.seal(count));
+    assert.throws(() => follower.open(lost), /opened before/);
+  });
+
   const refused: readonly (readonly [string, () => unknown])[] = [
     [
       'a message that was opened before',

@@ -10,6 +10,7 @@ describe('renewing tokens ahead of their expiry', () => {
   let accounts: Account[];
   let renewed: { readonly id: string; readonly atMs: number }[];
   let failures: number;
+  let isDown: boolean;
 
   const oauth = (id: string, lifeMs: number, enabled = true): Account => ({
     version: 1,
@@ -30,6 +31,7 @@ describe('renewing tokens ahead of their expiry', () => {
         renew: async (account) => {
           renewed.push({ id: account.id, atMs: clock.now() });
           if (failures-- > 0) throw new Error('the server is down');
+          if (isDown) return;
           accounts = accounts.map((other) =>
             other.id === account.id && other.kind === 'oauth-device'
               ? { ...other, secret: { ...other.secret, expiresAtMs: clock.now() + 3_600_000 } }
@@ -48,6 +50,7 @@ describe('renewing tokens ahead of their expiry', () => {
     stop = new AbortController();
     renewed = [];
     failures = 0;
+    isDown = false;
   });
   afterEach(() => stop.abort());
 
@@ -97,6 +100,14 @@ describe('renewing tokens ahead of their expiry', () => {
   it('pauses after a failure instead of hammering', async () => {
     accounts = [oauth('a', 100_000)];
     failures = 100;
+    run();
+    await clock.advance(100_000);
+    assert.ok(renewed.length >= 1 && renewed.length <= 2, `${renewed.length} tries`);
+  });
+
+  it('pauses as well when the old token was given out in place of a new one', async () => {
+    accounts = [oauth('a', 100_000)];
+    isDown = true;
     run();
     await clock.advance(100_000);
     assert.ok(renewed.length >= 1 && renewed.length <= 2, `${renewed.length} tries`);

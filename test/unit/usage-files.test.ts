@@ -91,6 +91,14 @@ describe('files of the usage ledger', () => {
     assert.deepEqual(metering.history('nobody').since(0), { requests: 0, tokens: 0 });
   });
 
+  it('a second reading, at a takeover, counts nothing twice', async () => {
+    await day('2026-11-21', [entry({ at: nowMs - 86_400_000 })]);
+    await day('2026-11-22', [entry({ at: nowMs - 1 })]);
+    const metering = createMetering({ directory: folder, clock: createFakeClock(nowMs), logger });
+    await Promise.all([metering.load(), metering.load()]);
+    assert.equal(metering.history('a').since(0).requests, 2);
+  });
+
   it('the request log keeps the newest files and no word of a request', async () => {
     let isOn = true;
     const log = createRequestLog({

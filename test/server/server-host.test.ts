@@ -130,6 +130,15 @@ describe('server host with the real server thread', () => {
     assert.match(answer.choices[0]?.message.content ?? '', /still there/);
   });
 
+  it('is never seen stopped while it restarts', async () => {
+    await create().start();
+    await addAccount();
+    const states: string[] = [];
+    host.onDidChangeSnapshot(({ state }) => states.push(state));
+    await host.restart();
+    assert.deepEqual([...new Set(states)], ['starting', 'serving']);
+  });
+
   it('does not serve again when a stop overtakes a restart', async () => {
     const { port } = await create().start();
     const [, stopped] = await Promise.all([host.restart(), host.stop()]);

@@ -87,6 +87,8 @@ export type Health = readonly HealthEntry[];
 /** Whether an account may serve a model now, and if not, why and how long. */
 export interface Standing {
   readonly state: AccountState;
+  /** The obstacle that lasts longest. */
+  readonly code?: ErrorCode;
   readonly reason?: string;
   readonly fix?: string;
   readonly untilMs?: number;
@@ -159,6 +161,7 @@ export function standing(health: Health, model: string | undefined, nowMs: numbe
   if (longest === undefined) return { state: 'ready', transient: false };
   return {
     state: policyOf(longest).state,
+    code: longest.code,
     reason: longest.reason,
     ...(longest.fix !== undefined && { fix: longest.fix }),
     ...(longest.untilMs !== null && { untilMs: longest.untilMs }),

@@ -1,5 +1,13 @@
-import { GatewayError } from '../core/errors.ts';
+import { type ErrorCode, GatewayError } from '../core/errors.ts';
 import type { Standing } from './health.ts';
+
+/** Waiting helps none of these: what is asked for is not to be had from the account. */
+const unavailable: ReadonlySet<ErrorCode> = new Set([
+  'model_not_found',
+  'model_not_allowed',
+  'access_denied',
+  'wrong_path',
+]);
 
 /** Nobody to ask at all. */
 export function noAccount(stored: number): GatewayError {
@@ -19,6 +27,13 @@ export function nothingReady(entries: readonly (Standing & { readonly label: str
     const refused = entries.find((entry) => entry.state === 'unauthorized');
     return new GatewayError(refused ? 'unauthorized' : 'no_account', message, { fix: refused?.fix });
   }
+  const codes = entries.flatMap(({ code }) => (code !== undefined && unavailable.has(code) ? [code] : []));
+  // A client waits for a quota as long as it is told to; a model that is not there must not look like one.
+  if (codes[0] !== undefined && codes.length === entries.length)
+    return new GatewayError(codes[0], message, {
+      ...(codes[0] !== 'wrong_path' && { param: 'model' }),
+      fix: entries[0]?.fix,
+    });
   const isPassing = entries.some((entry) => entry.state === 'cooling');
   return new GatewayError(isPassing ? 'accounts_cooling' : 'quota_exhausted', message, {
     retryAfterMs: Math.max(1_000, Math.min(...ends) - nowMs),

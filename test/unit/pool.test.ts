@@ -349,6 +349,13 @@ describe('pool', () => {
         retryAfterMs: 5_000,
       },
       { what: 'dead ones only', codes: [['unauthorized'], ['service_ended']], expected: 'unauthorized' },
+      { what: 'none has the model', codes: [['model_not_found'], ['access_denied']], expected: 'model_not_found' },
+      {
+        what: 'one without the model besides a quota',
+        codes: [['model_not_found'], ['quota_soft', 5_000]],
+        expected: 'quota_exhausted',
+        retryAfterMs: 5_000,
+      },
     ];
     for (const { what, codes, expected, retryAfterMs } of cases) {
       it(`${expected}: ${what}`, () => {

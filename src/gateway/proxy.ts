@@ -86,7 +86,7 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
     random,
     pingMs: options.pingMs ?? 10_000,
     onServed(entry, body) {
-      usage.note(entry, body);
+      void usage.note(entry, body);
       changed();
     },
   });

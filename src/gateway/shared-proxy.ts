@@ -190,6 +190,8 @@ export function createSharedProxy(local: LocalProxy, options: SharedProxyOptions
 
   const proxy: HostedProxy = {
     ...forwardCalls(forward),
+    // The windows share the files, and years of them are more than an answer between windows holds.
+    exportUsage: () => local.exportUsage(),
     async start(startOptions = {}) {
       if (disposed.signal.aborted) return local.snapshot();
       wanted = startOptions;

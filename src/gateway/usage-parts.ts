@@ -4,7 +4,7 @@ import type { Health } from '../accounts/health.ts';
 import type { Clock, Logger, StateStore } from '../core/contracts.ts';
 import type { JsonObject } from '../core/json.ts';
 import type { ProxySettings } from '../core/settings.ts';
-import { createLedger, type Ledger } from '../usage/ledger.ts';
+import { createLedger, type Ledger, utcDay } from '../usage/ledger.ts';
 import type { LedgerEntry } from '../usage/ledger-entry.ts';
 import { createRequestLog } from '../usage/request-log.ts';
 import { pruneLedger } from '../usage/retention.ts';
@@ -27,8 +27,8 @@ export interface UsagePartsOptions {
 export interface UsageParts {
   readonly ledger: Ledger;
   readonly quotas: Quotas;
-  /** Takes note of a request that is over. */
-  note(entry: LedgerEntry, body: JsonObject): void;
+  /** Takes note of a request that is over. Resolves when the files are in order too; it never rejects. */
+  note(entry: LedgerEntry, body: JsonObject): Promise<void>;
   /** Reads everything from the disk: at the start, and when another window's place is taken. */
   open(): Promise<void>;
   /** Folder of the ledger's day files. */
@@ -48,20 +48,29 @@ export function createUsageParts(options: UsagePartsOptions): UsageParts {
     writeFile: writePrivateFile,
     logger,
   });
+  let prunedDay: string | undefined;
+  /** Once a day: an editor stays open for weeks. */
+  const prune = async () => {
+    const nowMs = clock.now();
+    if (utcDay(nowMs) === prunedDay) return;
+    prunedDay = utcDay(nowMs);
+    await pruneLedger({ directory, days: settings().usageRetentionDays, nowMs });
+  };
   return {
     ledger,
     quotas,
     directory,
-    note(entry, body) {
+    async note(entry, body) {
       metering.add(entry);
-      void requestLog.write(entry, body);
+      await requestLog.write(entry, body);
+      await prune().catch((error) => logger.warn('Old usage could not be removed.', { reason: String(error) }));
     },
     async open() {
       await Promise.all([ledger.reload(), quotas.open()]);
       void metering
         .load()
         .then(options.onCounted)
-        .then(() => pruneLedger({ directory, days: settings().usageRetentionDays, nowMs: clock.now() }))
+        .then(prune)
         .catch((error) => logger.warn('The usage ledger could not be read in full.', { reason: String(error) }));
     },
   };

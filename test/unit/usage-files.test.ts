@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createMetering } from '../../src/gateway/metering.ts';
+import { createUsageParts } from '../../src/gateway/usage-parts.ts';
 import { exportLedgerCsv } from '../../src/usage/csv.ts';
 import type { LedgerEntry } from '../../src/usage/ledger-entry.ts';
 import { createRequestLog, describeBody } from '../../src/usage/request-log.ts';
@@ -40,6 +41,28 @@ describe('files of the usage ledger', () => {
     await writeFile(join(folder, 'notes.txt'), 'mine');
     await pruneLedger({ directory: folder, days: 32, nowMs });
     assert.deepEqual((await readdir(folder)).sort(), ['2026-10-21.jsonl', '2026-11-22.jsonl', 'notes.txt']);
+  });
+
+  it('retention goes on in a process that runs for weeks', async () => {
+    const clock = createFakeClock(nowMs);
+    const usage = join(folder, 'usage');
+    await mkdir(usage);
+    const counted = Promise.withResolvers<void>();
+    const parts = createUsageParts({
+      stateDirectory: folder,
+      state: { read: async () => undefined, write: async () => {} },
+      clock,
+      logger,
+      settings: () => ({ debugLog: false, logFileLimit: 10, usageRetentionDays: 32 }),
+      obstacles: () => [],
+      onCounted: counted.resolve,
+    });
+    await parts.open();
+    await counted.promise;
+    await clock.advance(86_400_000);
+    await writeFile(join(usage, '2026-10-21.jsonl'), '');
+    await parts.note(entry({ at: clock.now() }), {});
+    assert.deepEqual(await readdir(usage), []);
   });
 
   it('the export is CSV that no spreadsheet takes for formulas', async () => {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -118,6 +118,19 @@ describe('windows of one install', () => {
     assert.ok(first.secrets.has('account:late'));
     assert.equal(second.secrets.has('account:late'), false);
     await assert.rejects(second.proxy.removeAccount('nobody'), /There is no account "nobody"/);
+  });
+
+  it('a follower exports years of usage, more than one answer between windows holds', async () => {
+    const [first, second] = [open(), open()];
+    await first.proxy.start();
+    await second.proxy.start();
+    const usage = join(folder, 'state', 'usage');
+    await mkdir(usage, { recursive: true });
+    const client = 'x'.repeat(1_000);
+    const facts = { v: 1, at: 0, id: 'r', client, dialect: 'openai-chat', attempts: [], durationMs: 5 };
+    const line = JSON.stringify({ ...facts, outcome: 'answered', status: 200 });
+    await writeFile(join(usage, '2026-01-01.jsonl'), `${line}\n`.repeat(17_000));
+    assert.equal((await second.proxy.exportUsage()).split(client).length - 1, 17_000);
   });
 
   it('the follower takes over with every account when the owner goes', async () => {

@@ -36,6 +36,8 @@ const common = {
       tokens: v.optional(v.number()),
     }),
   ),
+  /** Day of the month, in China, on which the plan is billed and its month begins anew; absent = the account's first day. */
+  billingDay: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(31))),
   baseUrl: v.optional(v.string()),
   anthropicBaseUrl: v.optional(v.string()),
   responsesBaseUrl: v.optional(v.string()),

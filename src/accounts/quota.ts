@@ -102,8 +102,10 @@ export interface QuotaUse {
 
 export interface QuotaMoment {
   readonly nowMs: number;
-  /** When the subscription's day comes round: the account's first day, unless the user said otherwise. */
+  /** The account's first day: its day of the month turns the month over. */
   readonly subscribedMs: number;
+  /** The user's word on that day, 1 to 31. */
+  readonly billingDay?: number;
   /** The upstream's word that the window was used up, which wins over what was counted. */
   readonly usedUpAtMs?: number;
 }
@@ -172,7 +174,7 @@ function forecast(
 function bounds(
   rule: QuotaRule,
   history: UsageHistory,
-  { nowMs, subscribedMs, usedUpAtMs }: QuotaMoment,
+  { nowMs, subscribedMs, billingDay, usedUpAtMs }: QuotaMoment,
 ): { startsMs: number; resetsMs: number } {
   switch (rule.reset) {
     case 'sliding': {
@@ -198,15 +200,14 @@ function bounds(
       return { startsMs: monday * dayMs - chinaOffsetMs, resetsMs: (monday + 7) * dayMs - chinaOffsetMs };
     }
     case 'subscription-day-utc8':
-      return billingMonth(nowMs, subscribedMs);
+      return billingMonth(nowMs, billingDay ?? new Date(subscribedMs + chinaOffsetMs).getUTCDate());
   }
 }
 
 const chinaDay = (atMs: number) => Math.floor((atMs + chinaOffsetMs) / dayMs);
 
-/** The month from the subscription's day to the next; a 31st falls on the last day of shorter months. */
-function billingMonth(nowMs: number, subscribedMs: number): { startsMs: number; resetsMs: number } {
-  const day = new Date(subscribedMs + chinaOffsetMs).getUTCDate();
+/** The month from the billing day to the next; a 31st falls on the last day of shorter months. */
+function billingMonth(nowMs: number, day: number): { startsMs: number; resetsMs: number } {
   const now = new Date(nowMs + chinaOffsetMs);
   const turn = (monthsOn: number) => {
     const [year, month] = [now.getUTCFullYear(), now.getUTCMonth() + monthsOn];

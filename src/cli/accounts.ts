@@ -154,6 +154,17 @@ export async function limitAccount(id: string, options: Partial<AccountLimit>): 
   });
 }
 
+/** `accounts billing-day ID [DAY]`: when the plan's month begins anew; without a day, on the day the account was added. */
+export async function setBillingDay(id: string, day: number | undefined): Promise<number> {
+  return withProxy(async (proxy) => {
+    await asUsage(() => (day === undefined ? proxy.setAccountBillingDay(id) : proxy.setAccountBillingDay(id, day)));
+    processTerminal.out(
+      day === undefined ? `billing day of ${id}: the day it was added\n` : `billing day of ${id}: ${day}\n`,
+    );
+    return 0;
+  });
+}
+
 /** `usage --csv`: the whole ledger on stdout. */
 export async function printUsage(): Promise<number> {
   processTerminal.out(await withProxy((proxy) => proxy.exportUsage()));

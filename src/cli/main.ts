@@ -8,6 +8,7 @@ import {
   limitAccount,
   listAccounts,
   printUsage,
+  setBillingDay,
   testAccount,
 } from './accounts.ts';
 import { UsageError } from './environment.ts';
@@ -139,6 +140,12 @@ accounts
   .option('--requests <number>', 'model calls in the window', amount)
   .option('--tokens <number>', 'tokens in the window', amount)
   .action(run(limitAccount));
+accounts
+  .command('billing-day')
+  .argument('<id>')
+  .argument('[day]', 'day of the month, 1 to 31; left out: the day the account was added', amount)
+  .description('say when the month of its plan begins anew')
+  .action(run((id: string, day: number | undefined) => setBillingDay(id, day)));
 accounts
   .command('export')
   .description('all accounts, encrypted under a passphrase (stdin or QWEN_PROXY_PASSPHRASE)')

@@ -41,16 +41,18 @@ export interface AccountSummary {
   readonly untilMs?: number;
   /** What the user can do about it, one sentence. */
   readonly fix?: string;
-  /** Client requests it answered since 00:00 UTC. */
   /** Models that are out for a while, the account itself being ready. */
   readonly obstacles: readonly ModelObstacle[];
   readonly windows: readonly WindowSummary[];
+  /** Client requests it answered since 00:00 UTC. */
   readonly requestsToday: number;
   readonly inputTokensToday: number;
   readonly outputTokensToday: number;
   readonly createdAtMs: number;
   /** Accounts of one group belong to one main account and share its limits. */
   readonly group?: string;
+  /** Day of the month, in China, on which its month begins anew, as the user said. */
+  readonly billingDay?: number;
   /** The file of another program that holds its tokens. */
   readonly linkedFile?: string;
 }
@@ -215,6 +217,8 @@ export interface ProxyControl {
   setAccountGroup(id: string, group?: string): Promise<void>;
   /** Counts a window of the user's own, in place of the plan's of that name; without one, the plan's again. */
   setAccountLimit(id: string, limit?: AccountLimit): Promise<void>;
+  /** Day of the month, 1 to 31, on which the plan is billed; without one, that of the account's first day. */
+  setAccountBillingDay(id: string, day?: number): Promise<void>;
   /** The whole usage ledger as CSV, oldest first. */
   exportUsage(): Promise<string>;
   /** All accounts with their credentials, encrypted under the passphrase. */

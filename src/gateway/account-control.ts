@@ -114,6 +114,16 @@ export function createAccountControl(options: AccountControlOptions): AccountCon
         throw new InputError('A limit is a whole number of requests or tokens, above 0.');
       await changed(id, ({ limit: _before, ...rest }) => ({ ...rest, ...(limit && { limit }) }));
     },
+    async setAccountBillingDay(id, day) {
+      // A call from another window has `null` where there is no day.
+      const billingDay = day ?? undefined;
+      if (billingDay !== undefined && !(Number.isInteger(billingDay) && billingDay >= 1 && billingDay <= 31))
+        throw new InputError('A billing day is a day of the month, 1 to 31.');
+      await changed(id, ({ billingDay: _before, ...rest }) => ({
+        ...rest,
+        ...(billingDay !== undefined && { billingDay }),
+      }));
+    },
     async clearAccount(id) {
       found(id);
       options.clear(id);

@@ -42,6 +42,7 @@ export function createQuotas({ clock, state, history, health }: QuotasOptions): 
       return quotaUse(rule, history(account.id), {
         nowMs: clock.now(),
         subscribedMs: account.createdAtMs,
+        ...(account.billingDay !== undefined && { billingDay: account.billingDay }),
         ...(usedUp && { usedUpAtMs: usedUp.sinceMs }),
       });
     });

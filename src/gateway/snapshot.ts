@@ -49,6 +49,7 @@ export function summariseAccount(
     outputTokensToday: today.outputTokens,
     createdAtMs,
     ...(account.group !== undefined && { group: account.group }),
+    ...(account.billingDay !== undefined && { billingDay: account.billingDay }),
     ...(account.kind === 'oauth-device' && account.linkedFile !== undefined && { linkedFile: account.linkedFile }),
   };
 }

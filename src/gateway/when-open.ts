@@ -23,6 +23,7 @@ export function accountControlWhenOpen(whenOpen: WhenOpen, control: AccountContr
     moveAccount: whenOpen(control.moveAccount),
     setAccountGroup: whenOpen(control.setAccountGroup),
     setAccountLimit: whenOpen(control.setAccountLimit),
+    setAccountBillingDay: whenOpen(control.setAccountBillingDay),
     clearAccount: whenOpen(control.clearAccount),
     testAccount: whenOpen(control.testAccount),
     diagnoseKey: whenOpen(control.diagnoseKey),

@@ -37,6 +37,9 @@ export function accountActions(
       : []),
     { icon: 'organization', label: vscode.l10n.t('Group…'), run: () => askGroup(app, account) },
     { icon: 'dashboard', label: vscode.l10n.t('Limit…'), run: () => askLimit(app, account) },
+    ...(account.windows.some((window) => window.name === 'month')
+      ? [{ icon: 'calendar', label: vscode.l10n.t('Billing day…'), run: () => askBillingDay(app, account) }]
+      : []),
     { icon: 'trash', label: vscode.l10n.t('Remove'), run: () => removeAccount(app, account) },
   ];
 }
@@ -62,4 +65,18 @@ async function askLimit(app: App, { id, label }: AccountSummary): Promise<void> 
   await (text === ''
     ? app.host.setAccountLimit(id)
     : app.host.setAccountLimit(id, { window: 'day', requests: Number(text) }));
+}
+
+async function askBillingDay(app: App, { id, label, billingDay }: AccountSummary): Promise<void> {
+  const text = await ask({
+    title: label,
+    prompt: vscode.l10n.t(
+      'Day of the month on which the plan is billed, or nothing for the day the account was added.',
+    ),
+    validate: (entered) =>
+      /^([1-9]|[12]\d|3[01])?$/.test(entered) ? undefined : vscode.l10n.t('Enter a day from 1 to 31, or nothing.'),
+    ...(billingDay !== undefined && { value: String(billingDay) }),
+  });
+  if (text === undefined) return;
+  await (text === '' ? app.host.setAccountBillingDay(id) : app.host.setAccountBillingDay(id, Number(text)));
 }

@@ -10,6 +10,7 @@ export function forwardControl(proxy: () => Promise<ProxyControl>): Omit<ProxyCo
     moveAccount: async (id, index) => (await proxy()).moveAccount(id, index),
     setAccountGroup: async (id, group) => (await proxy()).setAccountGroup(id, group),
     setAccountLimit: async (id, limit) => (await proxy()).setAccountLimit(id, limit),
+    setAccountBillingDay: async (id, day) => (await proxy()).setAccountBillingDay(id, day),
     exportUsage: async () => (await proxy()).exportUsage(),
     clearAccount: async (id) => (await proxy()).clearAccount(id),
     testAccount: async (id, options) => (await proxy()).testAccount(id, options),

@@ -127,6 +127,16 @@ describe('cli accounts', function () {
     assert.equal((await run(['group', 'nobody', 'x'])).code, 2);
   });
 
+  it('billing-day says when the month of a plan begins anew', async () => {
+    await addOne();
+    assert.equal((await run(['billing-day', 'one', '15'])).out, 'billing day of one: 15\n');
+    assert.equal((await list())[0].billingDay, 15);
+    assert.equal((await run(['billing-day', 'one'])).code, 0);
+    assert.equal('billingDay' in (await list())[0], false);
+    assert.equal((await run(['billing-day', 'one', '32'])).code, 2);
+    assert.equal((await run(['billing-day', 'nobody', '1'])).code, 2);
+  });
+
   describe('export and import', () => {
     const passphrase = { QWEN_PROXY_PASSPHRASE: 'a long passphrase' };
 

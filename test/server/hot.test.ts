@@ -30,6 +30,7 @@ describe('changes while a stream runs', () => {
     ['switching the account off that serves', ({ proxy }) => proxy.setAccountEnabled('one', false)],
     ['grouping', ({ proxy }) => proxy.setAccountGroup('one', 'main')],
     ['limiting', ({ proxy }) => proxy.setAccountLimit('one', { window: 'day', requests: 1 })],
+    ['a billing day', ({ proxy }) => proxy.setAccountBillingDay('one', 15)],
     ['clearing', ({ proxy }) => proxy.clearAccount('one')],
     [
       'another strategy and default model',

@@ -76,6 +76,31 @@ describe('account control', () => {
     });
   });
 
+  describe('billing days', () => {
+    beforeEach(() => fixture.proxy.addAccount({ id: 'a', plan: 'coding-cn', key, probe: false }));
+    const account = async () => (await fixture.accounts())[0];
+    const monthEnds = async () => (await account())?.windows.find(({ name }) => name === 'month')?.resetsMs;
+
+    it('turn the month over, are kept and taken away', async () => {
+      const before = await monthEnds();
+      const day = (new Date((before ?? 0) + 8 * 3_600_000).getUTCDate() % 28) + 1;
+      await fixture.proxy.setAccountBillingDay('a', day);
+      await fixture.restart();
+      assert.equal((await account())?.billingDay, day);
+      assert.equal(new Date(((await monthEnds()) ?? 0) + 8 * 3_600_000).getUTCDate(), day);
+      for (const none of [undefined, null as unknown as undefined]) {
+        await fixture.proxy.setAccountBillingDay('a', day);
+        await fixture.proxy.setAccountBillingDay('a', none);
+        assert.deepEqual([(await account())?.billingDay, await monthEnds()], [undefined, before]);
+      }
+    });
+    it('are days of a month, of an account', async () => {
+      for (const day of [0, 32, 1.5])
+        await assert.rejects(fixture.proxy.setAccountBillingDay('a', day), { name: 'InputError', message: /1 to 31/ });
+      await assert.rejects(fixture.proxy.setAccountBillingDay('nobody', 1), { message: /There is no account/ });
+    });
+  });
+
   describe('groups', () => {
     beforeEach(() => fixture.add({ id: 'a' }));
     const group = async () => (await fixture.accounts())[0]?.group;

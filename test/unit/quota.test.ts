@@ -89,6 +89,15 @@ describe('quota windows', () => {
       });
   });
 
+  it('the user’s billing day wins over the day the account was added', () => {
+    const use = quotaUse({ name: 'month', reset: 'subscription-day-utc8' }, createUsageHistory(), {
+      nowMs: at('2026-11-22T00:00:00Z'),
+      subscribedMs: at('2026-01-15T00:00:00Z'),
+      billingDay: 23,
+    });
+    assert.deepEqual([use.startsMs, use.resetsMs], [at('2026-10-22T16:00:00Z'), at('2026-11-22T16:00:00Z')]);
+  });
+
   const moment = (now: string, usedUpAt?: string) => ({
     nowMs: at(now),
     subscribedMs: at('2026-01-15T00:00:00Z'),

@@ -34,18 +34,15 @@ export function readChatEvent(bytes: Buffer): ChatEventMeaning {
   if (data.trim() === '[DONE]') return { ...nothing, done: true };
   if (data === '' && event !== 'error') return nothing;
   const body = parseJson(data);
-  if (event === 'error')
-    return { ...nothing, error: errorOf(isJsonObject(body) ? body : { message: data }, hiddenStatus(comments)) };
+  const failure = () => classifyStreamError({ message: data, status: hiddenStatus(comments) });
+  if (event === 'error') return { ...nothing, error: failure() };
   if (!isJsonObject(body)) {
     const error = new GatewayError('upstream_protocol', 'Qwen sent a stream event that is not JSON.');
     return { ...nothing, error };
   }
-  const nested = body.error;
-  if (isJsonObject(nested)) return { ...nothing, error: errorOf(nested, hiddenStatus(comments)) };
-  if (typeof nested === 'string' && nested !== '')
-    return { ...nothing, error: errorOf({ message: nested }, undefined) };
-  if (!('choices' in body) && stringField(body, 'message') !== undefined)
-    return { ...nothing, error: errorOf(body, hiddenStatus(comments)) };
+  const isFlat = !('choices' in body) && stringField(body, 'message') !== undefined;
+  if (isFlat || isJsonObject(body.error) || stringField(body, 'error') !== undefined)
+    return { ...nothing, error: failure() };
   return readChunk(body);
 }
 
@@ -82,16 +79,6 @@ export function readUsage(usage: JsonObject): Usage {
     cachedTokens: numberField(objectField(usage, 'prompt_tokens_details') ?? {}, 'cached_tokens') ?? 0,
     reasoningTokens: numberField(objectField(usage, 'completion_tokens_details') ?? {}, 'reasoning_tokens') ?? 0,
   };
-}
-
-function errorOf(error: JsonObject, status: number | undefined): GatewayError {
-  return classifyStreamError({
-    message: stringField(error, 'message'),
-    code: stringField(error, 'code') ?? numberField(error, 'code')?.toString(),
-    type: stringField(error, 'type'),
-    requestId: stringField(error, 'request_id'),
-    status,
-  });
 }
 
 /** DashScope puts the status of an error event into a comment: `:HTTP_STATUS/429`. */

@@ -1,6 +1,6 @@
 import type { GatewayError } from '../core/errors.ts';
 import { isJsonObject, type JsonObject, objectField } from '../core/json.ts';
-import { jsonInstruction } from './chat-format.ts';
+import { jsonInstruction, saysJson } from './chat-format.ts';
 import { flattenText, insertInstructions } from './chat-messages.ts';
 
 /** Models that were taught something are this many at most: their names come from clients. */
@@ -87,7 +87,7 @@ const fixRules: readonly FixRule[] = [
   {
     param: 'response_format',
     said: /the word/i,
-    fixOf: () => (body) => (isJsonMode(body) && !/json/i.test(textsOf(body)) ? instruct(body, jsonInstruction) : body),
+    fixOf: () => (body) => (isJsonMode(body) && !saysJson(body) ? instruct(body, jsonInstruction) : body),
   },
 ];
 
@@ -96,13 +96,6 @@ const isJsonMode = (body: JsonObject) => /^json_/.test(String(objectField(body, 
 const needsNoThinking = (body: JsonObject) => isJsonMode(body) || messagesOf(body).some(isPartial);
 const isPartial = (message: unknown) => isJsonObject(message) && message.partial === true;
 const messagesOf = ({ messages }: JsonObject): readonly unknown[] => (Array.isArray(messages) ? messages : []);
-
-/** The texts that Qwen looks for the word in; a tool's description is none of them. */
-function textsOf(body: JsonObject): string {
-  return messagesOf(body)
-    .map((message) => (isJsonObject(message) ? JSON.stringify(message.content ?? '') : ''))
-    .join('\n');
-}
 
 function without(body: JsonObject, names: readonly string[]): JsonObject {
   if (names.every((name) => body[name] === undefined)) return body;

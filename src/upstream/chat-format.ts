@@ -33,7 +33,8 @@ export function decideFormat(body: JsonObject, model: ChatModel): FormatDecision
   return { format, isJsonMode: true, ...(!saysJson(body) && { instruction: inWords }) };
 }
 
-function saysJson(body: JsonObject): boolean {
+/** Whether a message has the word in its text; a tool's description or an image's bytes are none. */
+export function saysJson(body: JsonObject): boolean {
   const says = (content: unknown): boolean => typeof content === 'string' && /json/i.test(content);
   return objectItems(body, 'messages').some(
     (message) => says(message.content) || objectItems(message, 'content').some((part) => says(part.text)),

@@ -69,7 +69,7 @@ export async function openChatStream(response: UpstreamResponse, options: ChatSt
   try {
     while (!isCommitted) {
       const events = await nextEvents();
-      if (events === undefined || isDone) throw notAnAnswer(contentType, isDone);
+      if (events === undefined) throw notAnAnswer(contentType, false);
       for (const [index, event] of events.entries()) {
         const meaning = readChatEvent(event);
         note(meaning);

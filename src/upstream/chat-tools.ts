@@ -28,7 +28,7 @@ export function toolRenames(body: JsonObject): ToolRenames {
 }
 
 /** The names of the offered functions, in the client's spelling. */
-export function offeredNames(body: JsonObject): readonly string[] {
+function offeredNames(body: JsonObject): readonly string[] {
   return objectItems(body, 'tools').flatMap((tool) => stringField(objectField(tool, 'function') ?? {}, 'name') ?? []);
 }
 

@@ -1,5 +1,5 @@
 import { GatewayError } from '../core/errors.ts';
-import { isJsonObject, type JsonObject, numberField, objectItems, parseJson, stringField } from '../core/json.ts';
+import { isJsonObject, type JsonObject, objectItems, parseJson } from '../core/json.ts';
 import { classifyStreamError } from './errors.ts';
 
 /**
@@ -10,7 +10,7 @@ export function completionAsEvents(text: string): Buffer {
   const completion = parseJson(text);
   if (!isJsonObject(completion)) throw new GatewayError('upstream_protocol', 'Qwen sent a JSON answer that is broken.');
   const choices = objectItems(completion, 'choices');
-  if (choices.length === 0) throw classifyStreamError(errorFields(completion, text));
+  if (choices.length === 0) throw classifyStreamError({ message: text });
   const { usage, ...head } = completion;
   const chunk = (fields: JsonObject) =>
     `data: ${JSON.stringify({ ...head, object: 'chat.completion.chunk', ...fields })}\n\n`;
@@ -31,16 +31,5 @@ function deltaOf(message: JsonObject): JsonObject {
   return {
     ...message,
     tool_calls: objectItems(message, 'tool_calls').map((call, index) => ({ index, ...call })),
-  };
-}
-
-function errorFields(body: JsonObject, text: string): Parameters<typeof classifyStreamError>[0] {
-  const error = isJsonObject(body.error) ? body.error : body;
-  const named = typeof body.error === 'string' && body.error !== '' ? body.error : undefined;
-  return {
-    message: stringField(error, 'message') ?? named ?? text.slice(0, 500),
-    code: stringField(error, 'code') ?? numberField(error, 'code'),
-    type: stringField(error, 'type'),
-    requestId: stringField(body, 'request_id'),
   };
 }

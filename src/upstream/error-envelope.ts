@@ -1,3 +1,5 @@
+import { isJsonObject, parseJson } from '../core/json.ts';
+
 /** What an upstream said in a failed answer, read from any of its envelopes; every field is absent where it said nothing. */
 export interface ErrorEnvelope {
   readonly code?: string;
@@ -56,19 +58,11 @@ export function cleanUpstreamText(text: string): string {
   return masked.length > maxMessageChars ? `${masked.slice(0, maxMessageChars - 1)}…` : masked;
 }
 
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
 function fromJson(value: unknown): ErrorEnvelope {
   // Some gateways in front of custom bases wrap the one error in an array.
   const root = Array.isArray(value) ? value[0] : value;
-  if (!isRecord(root)) return typeof root === 'string' ? fromText(root) : {};
-  const inner = isRecord(root.error) ? root.error : root;
+  if (!isJsonObject(root)) return typeof root === 'string' ? fromText(root) : {};
+  const inner = isJsonObject(root.error) ? root.error : root;
   const description = firstText(root.error_description);
   const short = firstText(root.error);
   return envelope({
@@ -129,10 +123,6 @@ function envelope(parts: EnvelopeParts): ErrorEnvelope {
     ...(parts.requestId === undefined ? {} : { requestId: parts.requestId.slice(0, maxNameChars) }),
     ...(status === undefined ? {} : { status }),
   };
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** The first value that says something; numeric codes (GLM's 1302) count. */

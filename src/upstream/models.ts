@@ -46,7 +46,7 @@ const unknownModel: Guess = { thinking: 'none', vision: true, tools: true };
  * `deepseek-v4-pro-0813`), else a guess by family. The id comes back as it was given.
  */
 export function modelInfo(id: string): ModelInfo {
-  const known = byId.get(id.toLowerCase()) ?? byId.get(withoutBuild(id.toLowerCase()));
+  const known = publishedModel(id);
   if (known) return { ...known, id };
   const guess = guesses.find(([pattern]) => pattern.test(id))?.[1] ?? unknownModel;
   return { ...guess, id, name: id, plans: [] };
@@ -54,7 +54,12 @@ export function modelInfo(id: string): ModelInfo {
 
 /** Whether facts about the model were published: those of any other id are guesses. */
 export function isKnownModel(id: string): boolean {
-  return byId.has(id.toLowerCase()) || byId.has(withoutBuild(id.toLowerCase()));
+  return publishedModel(id) !== undefined;
+}
+
+function publishedModel(id: string) {
+  const name = id.toLowerCase();
+  return byId.get(name) ?? byId.get(withoutBuild(name));
 }
 
 function withoutBuild(id: string): string {

@@ -73,6 +73,8 @@ describe('chat events: errors inside a stream', () => {
       undefined,
     ],
     ['a string', 'data: {"error":"model \'x\' is not supported."}\n\n', 'model_not_found', undefined],
+    ['a string with a status', 'data: {"error":"Too many.","status":429}\n\n', 'rate_limited', 429],
+    ['a string behind a status', ':HTTP_STATUS/429\ndata: {"error":"Too many."}\n\n', 'rate_limited', 429],
     ['an event without JSON', 'event: error\ndata: something broke\n\n', 'upstream_error', undefined],
     ['an event without data', 'event: error\n:HTTP_STATUS/503\n\n', 'upstream_overloaded', 503],
     ['broken JSON', 'data: {"choices":[\n\n', 'upstream_protocol', undefined],
@@ -88,6 +90,8 @@ describe('chat events: errors inside a stream', () => {
       assert.equal(isPlainChunk(bytes), false);
     });
   it('keeps the upstream’s request id for support cases', () => {
+    const beside = Buffer.from('data: {"error":{"code":"Throttling","message":"x"},"request_id":"beside"}\n\n');
+    assert.equal(readChatEvent(beside).error?.upstreamRequestId, 'beside');
     const [event] = eventsOf('07-error-event-allocation-quota.sse');
     assert.equal(
       readChatEvent(event ?? Buffer.alloc(0)).error?.upstreamRequestId,

@@ -11,6 +11,7 @@ const refusalOf = (message: string, { status = 400, code = 'invalid_parameter_er
     body: JSON.stringify({ error: { message, code, type: 'invalid_request_error' } }),
     now: 0,
   });
+const image = user([{ type: 'image_url', image_url: { url: 'data:image/png;base64,AAjSoNAA' } }]);
 const base: JsonObject = { model: 'm', messages: [user('hi')] };
 
 describe('chat request: refusals that mend themselves', () => {
@@ -56,6 +57,15 @@ describe('chat request: refusals that mend themselves', () => {
       {
         response_format: { type: 'json_object' },
         messages: [{ role: 'system', content: 'Answer with one JSON object and nothing else.' }, user('hi')],
+      },
+    ],
+    [
+      "'messages' must contain the word 'json' in some form, to use 'response_format' of type 'json_object'.",
+      // The word in an image's bytes is none.
+      { response_format: { type: 'json_object' }, messages: [image] },
+      {
+        response_format: { type: 'json_object' },
+        messages: [{ role: 'system', content: 'Answer with one JSON object and nothing else.' }, image],
       },
     ],
   ];

@@ -52,7 +52,10 @@ function foldChoice(choices: Map<unknown, FoldedChoice>, choice: JsonObject): vo
   for (const [name, value] of Object.entries(rest))
     if (value !== null || !(name in folded.fields)) folded.fields[name] = value;
   for (const [name, value] of Object.entries(objectField(choice, 'logprobs') ?? {}))
-    if (Array.isArray(value)) folded.logprobs[name] = [...(folded.logprobs[name] ?? []), ...value];
+    if (Array.isArray(value)) {
+      folded.logprobs[name] ??= [];
+      folded.logprobs[name].push(...value);
+    }
   const delta = objectField(choice, 'delta');
   if (delta === undefined) return;
   for (const [name, value] of Object.entries(delta)) {

@@ -47,7 +47,7 @@ export type Outcome =
 
 /** Which account serves the next attempt, and what each one's health is. Owns the only mutable state of accounts. */
 export interface Pool {
-  /** @throws GatewayError `no_account`, `model_not_found` or `accounts_cooling` (with a true `retryAfterMs`). */
+  /** @throws GatewayError of `pool-errors.ts`: nobody to ask, or why none can serve, with a true `retryAfterMs`. */
   acquire(options: AcquireOptions): Lease;
   report(lease: Lease, outcome: Outcome): void;
   /** The upstream has begun to answer: its conversation is here now, and a trial is over, whatever the answer's length. */
@@ -63,6 +63,11 @@ export interface Pool {
   /** Takes the health that was kept from another run, or by another window, in place of its own. */
   restore(known: ReadonlyMap<string, Health>): void;
   readonly health: ReadonlyMap<string, Health>;
+}
+
+/** An account that has the model, and how it stands. */
+interface Able extends Lease {
+  readonly standing: Standing;
 }
 
 export function createPool(options: PoolOptions): Pool {
@@ -92,7 +97,7 @@ export function createPool(options: PoolOptions): Pool {
   };
   const standingOf = (account: Account, model?: string): Standing =>
     account.enabled ? standing(healthOf(account), model, clock.now()) : { state: 'disabled', transient: false };
-  const ableTo = (asked: string | undefined) =>
+  const ableTo = (asked: string | undefined): readonly Able[] =>
     options
       .accounts()
       .filter((account) => account.enabled)
@@ -114,6 +119,22 @@ export function createPool(options: PoolOptions): Pool {
     return granted;
   };
 
+  const best = (ready: readonly Able[], accounts: readonly Account[]): Able | undefined => {
+    const strategy = options.strategy();
+    const [first] = rank(
+      strategy,
+      ready.map(({ account }) => ({
+        id: account.id,
+        requestsToday: options.requestsToday(account.id),
+        inFlight: inFlight.get(account.id) ?? 0,
+        // Adding up the windows of every account is for those who asked for it.
+        quotaLeft: strategy === 'most-quota-left' ? options.quotaLeft(account) : undefined,
+      })),
+      { lastId, userOrder: accounts.map((account) => account.id) },
+    );
+    return ready.find(({ account }) => account.id === first?.id);
+  };
+
   return {
     acquire({ model: asked, tried, session }) {
       const accounts = options.accounts();
@@ -124,19 +145,8 @@ export function createPool(options: PoolOptions): Pool {
       const untried = able.filter(({ account }) => !tried.has(account.id));
 
       const ready = untried.filter((entry) => entry.standing.state === 'ready');
-      const [best] = rank(
-        options.strategy(),
-        ready.map(({ account }) => ({
-          id: account.id,
-          requestsToday: options.requestsToday(account.id),
-          inFlight: inFlight.get(account.id) ?? 0,
-          quotaLeft: options.quotaLeft(account),
-        })),
-        { lastId, userOrder: accounts.map((account) => account.id) },
-      );
       const bound = session === undefined ? undefined : affinity.accountOf(session);
-      const chosen =
-        ready.find(({ account }) => account.id === bound) ?? ready.find(({ account }) => account.id === best?.id);
+      const chosen = ready.find(({ account }) => account.id === bound) ?? best(ready, accounts);
       if (chosen) return lease(chosen.account, chosen.model, session);
 
       const trial = untried

@@ -1,23 +1,16 @@
-import type { QuotaWindowName } from '../core/errors.ts';
+import type { QuotaWindow } from '../core/quota-window.ts';
+import { billingMonth, calendarWindow, chinaDayOfMonth, type WindowBounds } from './windows.ts';
 
 const minuteMs = 60_000;
 const hourMs = 60 * minuteMs;
 const dayMs = 24 * hourMs;
-/** Qwen's calendar is China's, which keeps no summer time. */
-const chinaOffsetMs = 8 * hourMs;
 /** The longest window is a month of 31 days; a day more, for its edges. */
 export const quotaHistoryMs = 32 * dayMs;
 /** The pace of a forecast is that of the last half hour: what the user is doing now. */
 const paceMs = 30 * minuteMs;
 
 /** A window as a plan or a user defines it. */
-export interface QuotaRule {
-  readonly name: Exclude<QuotaWindowName, 'model' | 'unknown'>;
-  readonly reset: 'sliding' | 'midnight-utc8' | 'midnight-utc' | 'monday-utc8' | 'subscription-day-utc8';
-  /** Length of a sliding window. */
-  readonly slidingMs?: number;
-  /** Model calls it holds; absent where nobody published a number. */
-  readonly limitRequests?: number;
+export interface QuotaRule extends QuotaWindow {
   readonly limitTokens?: number;
 }
 
@@ -175,7 +168,7 @@ function bounds(
   rule: QuotaRule,
   history: UsageHistory,
   { nowMs, subscribedMs, billingDay, usedUpAtMs }: QuotaMoment,
-): { startsMs: number; resetsMs: number } {
+): WindowBounds {
   switch (rule.reset) {
     case 'sliding': {
       const lengthMs = rule.slidingMs ?? 5 * hourMs;
@@ -185,35 +178,9 @@ function bounds(
       const usedUp = usedUpAtMs !== undefined && usedUpAtMs >= startsMs ? usedUpAtMs : nowMs;
       return { startsMs: startsMs + minuteMs, resetsMs: (first ?? usedUp) + lengthMs };
     }
-    case 'midnight-utc': {
-      const startsMs = Math.floor(nowMs / dayMs) * dayMs;
-      return { startsMs, resetsMs: startsMs + dayMs };
-    }
-    case 'midnight-utc8': {
-      const startsMs = chinaDay(nowMs) * dayMs - chinaOffsetMs;
-      return { startsMs, resetsMs: startsMs + dayMs };
-    }
-    case 'monday-utc8': {
-      const day = chinaDay(nowMs);
-      // 1970-01-01 was a Thursday, so day 4 was the first Monday.
-      const monday = day - ((((day - 4) % 7) + 7) % 7);
-      return { startsMs: monday * dayMs - chinaOffsetMs, resetsMs: (monday + 7) * dayMs - chinaOffsetMs };
-    }
     case 'subscription-day-utc8':
-      return billingMonth(nowMs, billingDay ?? new Date(subscribedMs + chinaOffsetMs).getUTCDate());
+      return billingMonth(nowMs, billingDay ?? chinaDayOfMonth(subscribedMs));
+    default:
+      return calendarWindow(rule.reset, nowMs);
   }
-}
-
-const chinaDay = (atMs: number) => Math.floor((atMs + chinaOffsetMs) / dayMs);
-
-/** The month from the billing day to the next; a 31st falls on the last day of shorter months. */
-function billingMonth(nowMs: number, day: number): { startsMs: number; resetsMs: number } {
-  const now = new Date(nowMs + chinaOffsetMs);
-  const turn = (monthsOn: number) => {
-    const [year, month] = [now.getUTCFullYear(), now.getUTCMonth() + monthsOn];
-    const lastDay = new Date(Date.UTC(year, month + 1, 0)).getUTCDate();
-    return Date.UTC(year, month, Math.min(day, lastDay)) - chinaOffsetMs;
-  };
-  const thisMonth = turn(0);
-  return thisMonth <= nowMs ? { startsMs: thisMonth, resetsMs: turn(1) } : { startsMs: turn(-1), resetsMs: thisMonth };
 }

@@ -1,7 +1,7 @@
-import { readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readFile } from 'node:fs/promises';
 import { createUsageHistory, quotaHistoryMs, type UsageHistory } from '../accounts/quota.ts';
 import type { Clock, Logger } from '../core/contracts.ts';
+import { ledgerDays, utcDay } from '../usage/ledger.ts';
 import { type LedgerEntry, parseLedgerLine } from '../usage/ledger-entry.ts';
 
 /** What every account used over the last month, in slots for its quota windows; rebuilt from the ledger. */
@@ -46,13 +46,12 @@ export function createMetering({ directory, clock, logger }: MeteringOptions): M
       histories = new Map();
       const mine = Symbol('reading');
       reading = mine;
-      const oldest = new Date(loadedAtMs - quotaHistoryMs).toISOString().slice(0, 10);
-      const names = await readdir(directory).catch(() => []);
-      const days = names.filter((name) => /^\d{4}-\d{2}-\d{2}\.jsonl$/.test(name) && name >= oldest).sort();
-      for (const name of days) {
-        const text = await readFile(join(directory, name), 'utf8').catch((error) => {
+      const oldest = utcDay(loadedAtMs - quotaHistoryMs);
+      for (const { day, path } of await ledgerDays(directory)) {
+        if (day < oldest) continue;
+        const text = await readFile(path, 'utf8').catch((error) => {
           logger.warn('A day of the usage ledger cannot be read; its calls are not counted.', {
-            day: name,
+            day,
             reason: String(error),
           });
           return '';

@@ -1,5 +1,6 @@
+import type { QuotaWindow } from '../core/quota-window.ts';
 import type { Endpoints, WireFormat } from '../core/upstream.ts';
-import type { Plan, QuotaWindow } from './plans.ts';
+import type { Plan } from './plans.ts';
 
 /** The three surfaces of a Model Studio host ("Base URL overview"); the older `/api/v2/apps/protocols` path is going away. */
 export function dashScopeEndpoints(origin: string): Endpoints {

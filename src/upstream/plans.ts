@@ -1,5 +1,6 @@
 import type { PlanSummary } from '../core/control.ts';
 import { GatewayError } from '../core/errors.ts';
+import type { QuotaWindow } from '../core/quota-window.ts';
 import type { Endpoints, WireFormat } from '../core/upstream.ts';
 import { dashScopeEndpoints, planTable } from './plan-table.ts';
 
@@ -16,17 +17,6 @@ export type PlanName =
   | 'custom'
   | 'oauth'
   | 'demo';
-
-/** A quota the plan page promises; local counting starts from it and the upstream's own word wins. */
-export interface QuotaWindow {
-  readonly name: 'hour' | 'day' | 'week' | 'month';
-  /** Model calls per window; absent where the plan counts credits or tokens. */
-  readonly limitRequests?: number;
-  /** Length of a window that slides; milliseconds. */
-  readonly slidingMs?: number;
-  /** When it starts anew: by sliding, at 00:00 UTC+8 (daily; Mondays), or on the day of subscription at 00:00 UTC+8. */
-  readonly reset: 'sliding' | 'midnight-utc' | 'midnight-utc8' | 'monday-utc8' | 'subscription-day-utc8';
-}
 
 export interface Plan {
   readonly name: PlanName;

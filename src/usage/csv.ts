@@ -1,5 +1,5 @@
-import { readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readFile } from 'node:fs/promises';
+import { ledgerDays } from './ledger.ts';
 import { type LedgerEntry, parseLedgerLine } from './ledger-entry.ts';
 
 /** Columns of the export, in order: name and value of one request. */
@@ -30,10 +30,9 @@ const columns: readonly (readonly [string, (entry: LedgerEntry) => string | numb
 
 /** The whole ledger as CSV (RFC 4180), oldest first. */
 export async function exportLedgerCsv(directory: string): Promise<string> {
-  const days = (await readdir(directory).catch(() => [])).filter((name) => name.endsWith('.jsonl')).sort();
   const rows = [columns.map(([name]) => name).join(',')];
-  for (const day of days)
-    for (const line of (await readFile(join(directory, day), 'utf8')).split('\n')) {
+  for (const { path } of await ledgerDays(directory))
+    for (const line of (await readFile(path, 'utf8')).split('\n')) {
       const entry = line === '' ? undefined : parseLedgerLine(line);
       if (entry) rows.push(columns.map(([, read]) => formatCell(read(entry))).join(','));
     }

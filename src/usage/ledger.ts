@@ -1,4 +1,4 @@
-import { chmod, type FileHandle, mkdir, open, readFile } from 'node:fs/promises';
+import { chmod, type FileHandle, mkdir, open, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock, Logger } from '../core/contracts.ts';
 import { type LedgerEntry, parseLedgerLine } from './ledger-entry.ts';
@@ -43,6 +43,17 @@ const noCount: DayCount = { requests: 0, inputTokens: 0, outputTokens: 0 };
 /** `2026-11-22` of an instant, in UTC. */
 export function utcDay(atMs: number): string {
   return new Date(atMs).toISOString().slice(0, 10);
+}
+
+/** The files of a ledger, oldest first; none where the folder is missing. */
+export async function ledgerDays(
+  directory: string,
+): Promise<readonly { readonly day: string; readonly path: string }[]> {
+  const names = await readdir(directory).catch(() => []);
+  return names
+    .filter((name) => /^\d{4}-\d{2}-\d{2}\.jsonl$/.test(name))
+    .sort()
+    .map((name) => ({ day: name.slice(0, 10), path: join(directory, name) }));
 }
 
 /** Opens the ledger; `reload()` fills the counters. */

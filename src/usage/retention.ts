@@ -1,8 +1,7 @@
-import { readdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { rm } from 'node:fs/promises';
+import { ledgerDays, utcDay } from './ledger.ts';
 
 const dayMs = 86_400_000;
-const dayFile = /^(\d{4}-\d{2}-\d{2})\.jsonl$/;
 
 /** Removes the ledger's days that are older than `days`; today and the days of the longest quota window always stay. */
 export async function pruneLedger({
@@ -14,10 +13,6 @@ export async function pruneLedger({
   readonly days: number;
   readonly nowMs: number;
 }): Promise<void> {
-  const oldest = new Date(nowMs - days * dayMs).toISOString().slice(0, 10);
-  const names = await readdir(directory).catch(() => []);
-  for (const name of names) {
-    const day = dayFile.exec(name)?.[1];
-    if (day !== undefined && day < oldest) await rm(join(directory, name), { force: true });
-  }
+  const oldest = utcDay(nowMs - days * dayMs);
+  for (const { day, path } of await ledgerDays(directory)) if (day < oldest) await rm(path, { force: true });
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { describe, it } from 'mocha';
-import { quotaResetMs, utcDayStartMs } from '../../src/accounts/windows.ts';
+import { calendarWindow, quotaResetMs } from '../../src/accounts/windows.ts';
 
 const hourMs = 3_600_000;
 const dayMs = 24 * hourMs;
@@ -54,7 +54,8 @@ describe('quota windows', () => {
   });
 
   it('begins the UTC day at midnight', () => {
-    assert.equal(utcDayStartMs(at('2026-11-18T00:00:00Z')), at('2026-11-18T00:00:00Z'));
-    assert.equal(utcDayStartMs(at('2026-11-18T23:59:59.999Z')), at('2026-11-18T00:00:00Z'));
+    const startOf = (text: string) => calendarWindow('midnight-utc', at(text)).startsMs;
+    assert.equal(startOf('2026-11-18T00:00:00Z'), at('2026-11-18T00:00:00Z'));
+    assert.equal(startOf('2026-11-18T23:59:59.999Z'), at('2026-11-18T00:00:00Z'));
   });
 });

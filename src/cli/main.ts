@@ -1,5 +1,6 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import type { ImportConflict } from '../core/control.ts';
+import { messageOf } from '../core/message-of.ts';
 import {
   addAccount,
   changeAccount,
@@ -187,7 +188,7 @@ program
   .catch((error: unknown) => {
     if (error instanceof CommanderError) exitCode = error.exitCode === 0 ? 0 : 2;
     else {
-      process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+      process.stderr.write(`${messageOf(error)}\n`);
       exitCode = error instanceof UsageError ? 2 : 1;
     }
   })

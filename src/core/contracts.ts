@@ -43,11 +43,3 @@ export interface StateStore {
   read(name: string): Promise<unknown>;
   write(name: string, value: unknown): Promise<void>;
 }
-
-/** Everything a server is given by its host. */
-export interface HostPorts {
-  readonly clock: Clock;
-  readonly logger: Logger;
-  readonly secrets: SecretStore;
-  readonly state: StateStore;
-}

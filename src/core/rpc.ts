@@ -1,3 +1,4 @@
+import { messageOf } from './message-of.ts';
 /** Calls over a MessagePort: the editor talks to the server thread, and the server thread to the editor's ports. */
 
 /** The part of a `MessagePort`, `Worker` or `parentPort` that calls need. */
@@ -27,7 +28,7 @@ export function serveRpc<Api extends object>(port: RpcPort, target: Api): void {
       if (call === undefined) throw new Error(`Unknown call ${method}.`);
       port.postMessage({ rpc: 'return', id, value: await call.apply(target, args as never[]) });
     } catch (error) {
-      port.postMessage({ rpc: 'throw', id, message: error instanceof Error ? error.message : String(error) });
+      port.postMessage({ rpc: 'throw', id, message: messageOf(error) });
     }
   });
 }

@@ -27,11 +27,6 @@ export interface SessionRequest {
   readonly proof: string;
 }
 
-export interface SessionAnswer {
-  readonly session: string;
-  readonly nonce: string;
-}
-
 /** A control call, sealed in the body of `POST /internal/call`. */
 export interface WindowCall {
   readonly method: string;

@@ -3,6 +3,7 @@ import type { RequestListener } from 'node:http';
 import type { Logger, SecretStore } from '../core/contracts.ts';
 import type { ProxySnapshot, ProxyState } from '../core/control.ts';
 import { GatewayError } from '../core/errors.ts';
+import { messageOf } from '../core/message-of.ts';
 import { type Listening, listen, PortTakenError } from '../server/listen.ts';
 import { describePortOwner } from '../server/port-owner.ts';
 
@@ -75,7 +76,7 @@ export function createHttpService(options: HttpServiceOptions): HttpService {
           isHeadless: owner.startsWith('Qwen Proxy headless'),
         });
       }
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = messageOf(error);
       options.logger.error('The server could not start.', { reason });
       become('error', { code: 'failed', message: `The server could not start: ${reason}` });
     }

@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import * as v from 'valibot';
 import { GatewayError } from '../core/errors.ts';
 import type { JsonObject } from '../core/json.ts';
+import { messageOf } from '../core/message-of.ts';
 import {
   aliveIntervalMs,
   type OwnerIdentity,
@@ -118,7 +119,7 @@ export function createWindowOwner(options: WindowOwnerOptions): WindowOwner {
       try {
         result = { ok: true, value: await options.call(call) };
       } catch (error) {
-        result = { ok: false, message: error instanceof Error ? error.message : String(error) };
+        result = { ok: false, message: messageOf(error) };
       }
       return { sealed: channel.seal(result) };
     },

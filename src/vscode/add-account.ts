@@ -1,5 +1,6 @@
 import * as vscode from 'vscode';
-import type { AddAccountInput, PlanSummary } from '../core/control.ts';
+import type { AddAccountInput, AddAccountResult, PlanSummary } from '../core/control.ts';
+import { messageOf } from '../core/message-of.ts';
 import { type App, type MessageAction, offer, showLogAction } from './app.ts';
 import { ask } from './ask.ts';
 import { planTerms } from './plan-terms.ts';
@@ -38,28 +39,27 @@ async function addOrAskAgain(app: App, plan: PlanSummary, input: AddAccountInput
 export async function add(app: App, input: AddAccountInput, ways: readonly MessageAction[]): Promise<void> {
   const title = vscode.l10n.t('Adding the account and asking the upstream…');
   const location = vscode.ProgressLocation.Notification;
+  let added: AddAccountResult;
   try {
-    const { account, verdict, terms } = await vscode.window.withProgress({ location, title }, () =>
-      app.host.addAccount(input),
-    );
-    if (terms !== undefined)
-      void vscode.window.showInformationMessage(`${account.planLabel}: ${planTerms(vscode.l10n)}`);
-    if (verdict === undefined) return;
-    const retries = ways.map(({ label, run }) => ({
-      label,
-      run: async () => {
-        await app.host.removeAccount(account.id);
-        await run();
-      },
-    }));
-    const remove = { label: vscode.l10n.t('Remove Account'), run: () => removeAccount(app, account) };
-    await showVerdict(app, { account, verdict, ways: [...retries, remove] });
+    added = await vscode.window.withProgress({ location, title }, () => app.host.addAccount(input));
   } catch (error) {
     // The server refuses what cannot be a key of this plan; nothing was stored.
-    const message = error instanceof Error ? error.message : String(error);
+    const message = messageOf(error);
     app.log.warn(`An account was not added: ${message}`);
-    await offer(vscode.window.showErrorMessage, message, [...ways, showLogAction(app)]);
+    return offer(vscode.window.showErrorMessage, message, [...ways, showLogAction(app)]);
   }
+  const { account, verdict, terms } = added;
+  if (terms !== undefined) void vscode.window.showInformationMessage(`${account.planLabel}: ${planTerms(vscode.l10n)}`);
+  if (verdict === undefined) return;
+  const retries = ways.map(({ label, run }) => ({
+    label,
+    run: async () => {
+      await app.host.removeAccount(account.id);
+      await run();
+    },
+  }));
+  const remove = { label: vscode.l10n.t('Remove Account'), run: () => removeAccount(app, account) };
+  await showVerdict(app, { account, verdict, ways: [...retries, remove] });
 }
 
 /** A name for a new account; empty where the plan's own shall serve. */

@@ -1,4 +1,5 @@
 import * as vscode from 'vscode';
+import { messageOf } from '../core/message-of.ts';
 import type { ServerHost } from './server-host.ts';
 
 /** What commands work with. */
@@ -30,6 +31,6 @@ export function showLogAction(app: App): MessageAction {
 /** Tells a failure with its one sentence; the log has the rest. */
 export async function showFailure(app: App, error: unknown): Promise<void> {
   app.log.error(error instanceof Error ? error : String(error));
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   await offer(vscode.window.showErrorMessage, message, [showLogAction(app)]);
 }

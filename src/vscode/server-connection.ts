@@ -2,6 +2,7 @@ import { createInterface } from 'node:readline';
 import { Worker } from 'node:worker_threads';
 import type { LogFields, Logger, SecretStore } from '../core/contracts.ts';
 import type { ProxySnapshot } from '../core/control.ts';
+import { messageOf } from '../core/message-of.ts';
 import { createRpcClient, serveRpc } from '../core/rpc.ts';
 import type { ProxySettings } from '../core/settings.ts';
 import type { HostedProxy, ServerHostApi, ServerWorkerData } from '../core/worker-protocol.ts';
@@ -58,7 +59,7 @@ export async function connectThread(options: ThreadOptions): Promise<ServerConne
   const ended = new Promise<string>((resolve) => {
     let fault: string | undefined;
     worker.on('error', (error) => {
-      fault = error instanceof Error ? error.message : String(error);
+      fault = messageOf(error);
     });
     worker.on('messageerror', (error) => options.logger.warn(`A message was lost: ${error.message}`));
     worker.on('exit', (code) => resolve(fault ?? `exit code ${code}`));

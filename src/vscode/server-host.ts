@@ -1,6 +1,7 @@
 import type { Clock, Event } from '../core/contracts.ts';
 import type { ProxySnapshot } from '../core/control.ts';
 import { createEmitter } from '../core/emitter.ts';
+import { messageOf } from '../core/message-of.ts';
 import type { ProxySettings } from '../core/settings.ts';
 import type { HostedProxy } from '../core/worker-protocol.ts';
 import { refuseAfterAbort, untilAborted } from './closing-ports.ts';
@@ -236,8 +237,4 @@ export function createServerHost(options: ServerHostOptions): ServerHost {
       await close(disposeGraceMs);
     },
   };
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

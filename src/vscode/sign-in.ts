@@ -1,9 +1,10 @@
 import * as vscode from 'vscode';
 import { systemClock } from '../core/clock.ts';
 import type { AccountSummary } from '../core/control.ts';
+import { messageOf } from '../core/message-of.ts';
 import type { SignInPoll, SignInStart } from '../core/sign-in.ts';
 import type { LoginAction } from '../webview/login-messages.ts';
-import { type App, offer, showLogAction } from './app.ts';
+import { type App, offer, showFailure, showLogAction } from './app.ts';
 import type { CommandId } from './command-ids.ts';
 import { createLoginPanel, type LoginPanel } from './login-panel.ts';
 import { type SignInProgress, signInStatus, signInUrl, toLoginView } from './sign-in-view.ts';
@@ -25,18 +26,21 @@ export function createSignIn(app: App): { readonly signIn: SignIn; dispose(): vo
     if (isRunning) return;
     isRunning = true;
     renewed = account;
+    let end: SignInEnd;
     try {
       show({ state: 'starting' });
       start = await app.host.startSignIn(account === undefined ? {} : { id: account.id });
-      await finish(await waitWithNotification(app, start, show));
+      end = await waitWithNotification(app, start, show);
     } catch (error) {
       app.log.error(error instanceof Error ? error : String(error));
-      await finish({ status: 'failed', message: error instanceof Error ? error.message : String(error) });
+      end = { status: 'failed', message: messageOf(error) };
     }
+    isRunning = false;
+    // What a button of the message below does wrong is no failure of the sign-in.
+    await finish(end);
   };
 
   async function finish(end: SignInEnd): Promise<void> {
-    isRunning = false;
     const outcome = toOutcome(end);
     show(outcome);
     const again = { label: vscode.l10n.t('Try Again'), run: () => signIn(renewed) };
@@ -54,7 +58,7 @@ export function createSignIn(app: App): { readonly signIn: SignIn; dispose(): vo
   }
 
   panel.onAction((action) => {
-    if (action === 'retry') void signIn(renewed);
+    if (action === 'retry') void signIn(renewed).catch((error) => showFailure(app, error));
     else act(app, panel, { action, start });
   });
   return { signIn, dispose: () => panel.close() };

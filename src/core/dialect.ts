@@ -1,3 +1,4 @@
+import type { ChatEvent } from './chat-event.ts';
 import type { GatewayError } from './errors.ts';
 import type { JsonObject } from './json.ts';
 import type { ProxySettings } from './settings.ts';
@@ -10,7 +11,43 @@ export interface GenerationRequest {
   readonly stream: boolean;
   /** The client wants usage in its stream. */
   readonly includeUsage: boolean;
+  /** As the client wrote it, for the native lane. */
   readonly body: JsonObject;
+  /** How to serve it through Chat Completions, for the translate lane; absent where that is its own format. */
+  readonly translation?: Translation;
+}
+
+/**
+ * A request in the canonical form, which is a Chat Completions body: every plan of Qwen speaks it, and the one table of
+ * Qwen's own rules (`upstream/chat-fields.ts`) acts on it. See docs/decisions/0005-canonical-form.md.
+ */
+export interface Translation {
+  readonly chat: JsonObject;
+  /** Makes the answer of one attempt in the client's format. */
+  createEncoder(answer: AnswerFacts): AnswerEncoder;
+  /** The client's spelling of a field of `chat` that was refused, as in `messages[2].content`. */
+  paramOf?(chatParam: string): string | undefined;
+}
+
+/** What an encoder has to know of the answer it writes. */
+export interface AnswerFacts {
+  /** To be echoed: as the client asked, else as it was chosen. */
+  readonly model: string;
+  readonly requestId: string;
+  /** Epoch milliseconds. */
+  readonly createdAtMs: number;
+}
+
+/** Writes one answer in a client's format; holds the state of its one stream. */
+export interface AnswerEncoder {
+  /** The stream's text for one event; empty where nothing is to be said yet. */
+  encode(event: ChatEvent): string;
+  /** The stream's last text, after `finish` and whatever usage came. */
+  end(): string;
+  /** The same answer as one document, after `end`. */
+  result(): JsonObject;
+  /** The truthful last text of a stream that broke off after it had begun. */
+  fail(error: GatewayError): string;
 }
 
 /** An HTTP answer made by a dialect. */
@@ -20,9 +57,16 @@ export interface EncodedError {
   readonly body: JsonObject;
 }
 
+/** What the status and headers of a failure depend on besides the failure. */
+export interface ErrorContext {
+  readonly requestId: string;
+  /** Clients take the same status differently; docs/errors.md has the table. */
+  readonly userAgent: string | undefined;
+}
+
 /** How one client-facing API says that something failed. */
 export interface ErrorDialect {
-  encodeError(error: GatewayError, requestId: string): EncodedError;
+  encodeError(error: GatewayError, context: ErrorContext): EncodedError;
 }
 
 /**
@@ -37,10 +81,6 @@ export interface Dialect extends ErrorDialect {
   decodeRequest(body: unknown, settings: Pick<ProxySettings, 'stream'>): GenerationRequest;
   /** Sent while the client waits; must mean nothing to it. */
   readonly ping: string;
-  /** The truthful last words of a stream that failed. */
+  /** The truthful last words of a stream that failed before its answer began. */
   encodeStreamError(error: GatewayError, requestId: string): string;
-  /** The terminal bytes of a stream that succeeded. */
-  readonly streamEnd: string;
-  /** Makes the JSON answer of a native stream's events, every unknown field kept. */
-  foldStream(events: readonly Buffer[]): JsonObject;
 }

@@ -107,6 +107,11 @@ export class GatewayError extends Error {
   get scope(): ErrorScope {
     return scopeOfCode[this.code];
   }
+
+  /** The same failure with its field in another format's spelling; `undefined` where that one has no such field. */
+  withParam(param: string | undefined): GatewayError {
+    return new GatewayError(this.code, this.message, { ...this, param, cause: this.cause });
+  }
 }
 
 /** Every code with its scope, for tables in tests and docs. */

@@ -1,5 +1,7 @@
 import type { Lease } from '../accounts/pool.ts';
 import type { Dialect, GenerationRequest } from '../core/dialect.ts';
+import type { GatewayError } from '../core/errors.ts';
+import type { JsonObject } from '../core/json.ts';
 import type { Usage } from '../core/usage.ts';
 import type { Exchange } from './exchange.ts';
 
@@ -11,10 +13,19 @@ export interface Attempt {
   readonly exchange: Exchange;
 }
 
-/** An upstream answer past its commit point, whatever lane brought it. */
+/** The way a request takes: in the client's own format to an endpoint that speaks it, or through Chat Completions. */
+export type Lane = 'native' | 'translate';
+
+/** An upstream answer past its commit point, whatever lane brought it. Delivered once: as a stream, or as a document. */
 export interface OpenedAnswer {
-  readonly lane: 'native';
+  readonly lane: Lane;
   /** Bytes for the client, a batch per upstream read. @throws GatewayError when the answer does not end as it should. */
   batches(options: { readonly includeUsage: boolean }): AsyncGenerator<readonly Buffer[], void>;
+  /** The terminal bytes of the stream, once `batches` has ended well. */
+  end(): string;
+  /** The answer as one JSON document, from everything that `batches` brought. */
+  document(events: readonly Buffer[]): JsonObject;
+  /** The truthful last words of a stream that breaks off; absent where the dialect's own do. */
+  fail?(error: GatewayError): string;
   readonly usage: Usage | undefined;
 }

@@ -55,10 +55,11 @@ export function createGateway(options: GatewayOptions): Gateway {
       const pinger = request.stream
         ? createWatchdog(clock, options.pingMs, () => exchange.ping(dialect.ping))
         : undefined;
+      const call: Call = { dialect, request, exchange, trace, touch: () => pinger?.touch(), finish };
       try {
-        await attempts({ dialect, request, exchange, trace, touch: () => pinger?.touch(), finish });
+        await attempts(call);
       } catch (thrown) {
-        await answerError(dialect, exchange, toGatewayError(thrown), finish);
+        await answerError(call, toGatewayError(thrown));
       } finally {
         pinger?.stop();
       }
@@ -111,12 +112,13 @@ export function createGateway(options: GatewayOptions): Gateway {
         trace.firstOutputMs ??= clock.now();
         if (request.stream) {
           isDelivering = true;
+          call.begun = answer;
           await deliverStream(call, answer);
         } else {
           const events: Buffer[] = [];
           for await (const batch of answer.batches({ includeUsage: true })) events.push(...batch);
           isDelivering = true;
-          await deliverJson(call, dialect.foldStream(events), answer.usage);
+          await deliverJson(call, answer.document(events), answer.usage);
         }
         pool.report(lease, { kind: 'answered' });
         return undefined;
@@ -147,10 +149,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     }
   }
 
-  async function deliverStream(
-    { dialect, request, exchange, touch, finish }: Call,
-    answer: OpenedAnswer,
-  ): Promise<void> {
+  async function deliverStream({ request, exchange, touch, finish }: Call, answer: OpenedAnswer): Promise<void> {
     if (!exchange.isOpen) exchange.openStream();
     for await (const batch of answer.batches({ includeUsage: request.includeUsage })) {
       const [only] = batch;
@@ -159,7 +158,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       await exchange.write(batch.length === 1 ? only : Buffer.concat(batch));
     }
     await finish({ outcome: 'answered', status: 200, usage: answer.usage });
-    await exchange.endStream(dialect.streamEnd);
+    await exchange.endStream(answer.end());
   }
 
   async function deliverJson({ exchange, finish }: Call, body: JsonObject, usage: Usage | undefined): Promise<void> {
@@ -167,15 +166,10 @@ export function createGateway(options: GatewayOptions): Gateway {
     await exchange.sendJson(200, {}, body);
   }
 
-  async function answerError(
-    dialect: Dialect,
-    exchange: Exchange,
-    error: GatewayError,
-    finish: Call['finish'],
-  ): Promise<void> {
+  async function answerError({ dialect, exchange, finish, begun }: Call, error: GatewayError): Promise<void> {
     if (error.code === 'internal')
       logger.error('Unexpected error.', { request: exchange.requestId, reason: String(error.cause) });
-    const { status, headers, body } = dialect.encodeError(error, exchange.requestId);
+    const { status, headers, body } = dialect.encodeError(error, exchange);
     if (error.code === 'client_gone') return finish({ outcome: 'aborted', status, error: error.code });
     await finish(
       exchange.isOpen
@@ -183,8 +177,10 @@ export function createGateway(options: GatewayOptions): Gateway {
         : { outcome: 'failed', status, error: error.code },
     );
     try {
-      if (exchange.isOpen) await exchange.endStream(dialect.encodeStreamError(error, exchange.requestId));
-      else await exchange.sendJson(status, headers, body);
+      if (exchange.isOpen) {
+        const lastWords = begun?.fail?.(error) ?? dialect.encodeStreamError(error, exchange.requestId);
+        await exchange.endStream(lastWords);
+      } else await exchange.sendJson(status, headers, body);
     } catch (failure) {
       logger.debug('The client left before it could be told.', {
         request: exchange.requestId,
@@ -201,4 +197,6 @@ interface Call {
   readonly trace: Trace;
   readonly touch: () => void;
   readonly finish: (ending: Ending) => Promise<void>;
+  /** The answer whose stream the client has seen the beginning of. */
+  begun?: OpenedAnswer;
 }

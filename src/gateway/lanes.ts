@@ -1,172 +1,79 @@
-import type { Account } from '../accounts/account.ts';
-import { type AccountKinds, type BoundKind, type Credential, kindOf } from '../accounts/kinds/kind.ts';
-import type { Lease } from '../accounts/pool.ts';
-import type { Clock } from '../core/contracts.ts';
-import type { GenerationRequest } from '../core/dialect.ts';
-import { GatewayError, toGatewayError } from '../core/errors.ts';
-import { type JsonObject, numberField } from '../core/json.ts';
-import type { UpstreamRequest, UpstreamResponse } from '../core/upstream.ts';
-import { createWatchdog } from '../core/watchdog.ts';
-import { stalled } from '../upstream/body-reads.ts';
+import type { GenerationRequest, Translation } from '../core/dialect.ts';
+import { GatewayError } from '../core/errors.ts';
+import type { JsonObject } from '../core/json.ts';
+import { foldChatStream } from '../dialects/openai-chat/fold.ts';
+import { createChatDecoder } from '../upstream/chat-decode.ts';
 import { createModelEcho } from '../upstream/chat-echo.ts';
-import { type ChatFixes, createChatFixes } from '../upstream/chat-fixes.ts';
-import { offeredTools } from '../upstream/chat-leaked-call.ts';
-import { createLeakEditor, type LeakEditor } from '../upstream/chat-leaks.ts';
-import { openChatStream } from '../upstream/chat-stream.ts';
-import { createToolCallEditor } from '../upstream/chat-tool-deltas.ts';
-import { toolRenames } from '../upstream/chat-tools.ts';
-import { leaksToolCalls } from '../upstream/models.ts';
-import { type ChatSurface, editChatRequest } from '../upstream/request.ts';
-import type { Transport } from '../upstream/transport.ts';
 import type { Attempt, OpenedAnswer } from './attempt.ts';
-
-export interface LaneOptions {
-  readonly kinds: AccountKinds;
-  readonly transport: Transport;
-  readonly clock: Clock;
-  /** Our own name, where the client gave none. */
-  readonly userAgent: string;
-  /** Silence after which an upstream counts as stalled. */
-  readonly idleMs: number;
-}
+import { type ChatAnswer, type ChatLaneOptions, createChatLane } from './chat-lane.ts';
 
 /**
  * Sends an attempt down its lane. The native one: the client's body with minimal edits, to the endpoint of the same
- * format, and the answer's bytes as they come but for tool calls that no client could put together.
+ * format, and the answer's bytes as they come. The translate lane: Chat Completions on the upstream's side, canonical
+ * events, and the client's own format made of them.
  */
-export function createLanes(options: LaneOptions): (attempt: Attempt) => Promise<OpenedAnswer> {
-  const fixes = createChatFixes();
-  return async ({ lease, request, exchange }) => {
-    const kind = kindOf(options.kinds, lease.account);
-    const send = (body: JsonObject) => {
-      const text = JSON.stringify(body);
-      return withCredential(kind, exchange.signal, async (credential) => {
-        const upstreamRequest: UpstreamRequest = {
-          method: 'POST',
-          url: `${credential.endpoints.openai}/chat/completions`,
-          headers: {
-            authorization: credential.authorization,
-            'content-type': 'application/json',
-            accept: 'text/event-stream',
-            // Plan hosts gate by tool: the caller's own name goes along, none is made up.
-            'user-agent': exchange.userAgent ?? options.userAgent,
-            'x-dashscope-cachecontrol': 'enable',
-          },
-          body: text,
-        };
-        const response = await sendWatched(kind.send ?? options.transport.send, upstreamRequest, {
-          ...options,
-          signal: exchange.signal,
-        });
-        return openChatStream(response, {
-          signal: exchange.signal,
-          clock: options.clock,
-          idleMs: options.idleMs,
-          choices: numberField(body, 'n') ?? 1,
-        });
-      });
-    };
-    const stream = await sendFixed(fixes, lease, {
-      body: editChatRequest(request.body, lease.model, surfaceOf(lease.account)),
-      send,
-    });
-    const edit = answerEditor(request, lease);
-    const leaks = leakEditor(request, lease);
-    return {
-      lane: 'native',
-      async *batches(batchOptions) {
-        if (leaks === undefined) {
-          for await (const batch of stream.batches(batchOptions)) yield batch.map(edit);
-          return;
-        }
-        try {
-          for await (const batch of stream.batches(batchOptions)) yield batch.flatMap(leaks.push).map(edit);
-        } catch (error) {
-          yield leaks.flush().map(edit);
-          throw error;
-        }
-        yield leaks.flush().map(edit);
-      },
-      get usage() {
-        return stream.usage;
-      },
-    };
+export function createLanes(options: ChatLaneOptions): (attempt: Attempt) => Promise<OpenedAnswer> {
+  const openChat = createChatLane(options);
+  return async (attempt) => {
+    const { translation, body } = attempt.request;
+    if (translation === undefined) return nativeChat(await openChat(body, attempt), attempt);
+    const answer = await openTranslated(() => openChat(translation.chat, attempt), translation);
+    return translated(answer, attempt, { translation, createdAtMs: options.clock.now() });
   };
 }
 
-/** Sends a body, and once more where the upstream refused a field that can be mended; the second refusal stands. */
-async function sendFixed<T>(
-  fixes: ChatFixes,
-  { account, model }: Lease,
-  { body, send }: { readonly body: JsonObject; readonly send: (body: JsonObject) => Promise<T> },
-): Promise<T> {
-  const target = JSON.stringify([account.plan, account.baseUrl, model]);
-  const known = fixes.apply(target, body);
-  try {
-    return await send(known);
-  } catch (error) {
-    const mended = error instanceof GatewayError ? fixes.afterRefusal(known, error) : undefined;
-    if (mended === undefined) throw error;
-    const answer = await send(mended.body);
-    mended.remember(target);
-    return answer;
-  }
-}
-
-/** Looks for calls in the text of models that are known to write them there. */
-function leakEditor({ body }: GenerationRequest, { model }: Lease): LeakEditor | undefined {
-  if (!leaksToolCalls(model) || body.tool_choice === 'none') return undefined;
-  const tools = offeredTools(body);
-  return tools.size === 0 ? undefined : createLeakEditor(tools);
-}
-
-/** What an answer's events go through on their way to the client; sound ones keep their bytes. */
-function answerEditor({ model, body }: GenerationRequest, lease: Lease): (event: Buffer) => Buffer {
-  const clientNames = new Map([...toolRenames(body)].map(([client, upstream]) => [upstream, client]));
-  const mend = createToolCallEditor(clientNames);
+function nativeChat(answer: ChatAnswer, { request: { model }, lease }: Attempt): OpenedAnswer {
   // Who asked for no model is told which one answered.
-  if (model === undefined || model === lease.model) return mend;
-  const echo = createModelEcho(model);
-  return (event) => echo(mend(event));
+  const echo = model === undefined || model === lease.model ? undefined : createModelEcho(model);
+  return {
+    lane: 'native',
+    async *batches(batchOptions) {
+      for await (const batch of answer.batches(batchOptions)) yield echo === undefined ? batch : batch.map(echo);
+    },
+    end: () => 'data: [DONE]\n\n',
+    document: foldChatStream,
+    get usage() {
+      return answer.usage;
+    },
+  };
 }
 
-/** Sends a request and gives it up when its headers do not come: silence before them is a stall like any other. */
-async function sendWatched(
-  send: Transport['send'],
-  request: UpstreamRequest,
-  { signal, clock, idleMs }: { readonly signal: AbortSignal; readonly clock: Clock; readonly idleMs: number },
-): Promise<UpstreamResponse> {
-  const silent = new AbortController();
-  const watchdog = createWatchdog(clock, idleMs, () => silent.abort(stalled(idleMs)));
+function translated(
+  answer: ChatAnswer,
+  { request, lease, exchange }: Attempt,
+  { translation, createdAtMs }: { readonly translation: Translation; readonly createdAtMs: number },
+): OpenedAnswer {
+  const decode = createChatDecoder();
+  const model = modelToEcho(request, lease.model);
+  const encoder = translation.createEncoder({ model, requestId: exchange.requestId, createdAtMs });
+  return {
+    lane: 'translate',
+    async *batches() {
+      for await (const batch of answer.batches({ includeUsage: true })) {
+        const text = batch.flatMap(decode).map(encoder.encode).join('');
+        if (text !== '') yield [Buffer.from(text)];
+      }
+    },
+    end: () => encoder.end(),
+    document(): JsonObject {
+      encoder.end();
+      return encoder.result();
+    },
+    fail: (error) => encoder.fail(error),
+    get usage() {
+      return answer.usage;
+    },
+  };
+}
+
+const modelToEcho = ({ model }: GenerationRequest, chosen: string) => model ?? chosen;
+
+/** A refusal of the translated body names its fields; the client knows its own only. */
+async function openTranslated<T>(open: () => Promise<T>, { paramOf }: Translation): Promise<T> {
   try {
-    return await send(request, AbortSignal.any([signal, silent.signal]));
-  } finally {
-    watchdog.stop();
+    return await open();
+  } catch (error) {
+    if (!(error instanceof GatewayError) || error.scope !== 'request' || error.param === undefined) throw error;
+    throw error.withParam(paramOf?.(error.param));
   }
-}
-
-/** Runs `attempt` with the account's credential, and again with a renewed one as long as the account's kind offers one. */
-export async function withCredential<T>(
-  kind: BoundKind,
-  signal: AbortSignal,
-  attempt: (credential: Credential) => Promise<T>,
-): Promise<T> {
-  let credential = await kind.credential(signal);
-  while (true) {
-    try {
-      return await attempt(credential);
-    } catch (thrown) {
-      if (signal.aborted) throw signal.reason;
-      const error = toGatewayError(thrown);
-      if (error.code !== 'unauthorized' && error.code !== 'token_expired') throw error;
-      const recovered = await kind.recover(credential, error, signal);
-      if (recovered instanceof GatewayError) throw recovered;
-      credential = recovered;
-    }
-  }
-}
-
-/** Which rules an account's host has for bodies. */
-export function surfaceOf(account: Pick<Account, 'kind'>): ChatSurface {
-  return account.kind === 'oauth-device' ? 'portal' : 'general';
 }

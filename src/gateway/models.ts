@@ -6,7 +6,7 @@ import { readText, type UpstreamResponse } from '../core/upstream.ts';
 import { isTextModelId, modelInfo, resolveModel } from '../upstream/models.ts';
 import { plan } from '../upstream/plans.ts';
 import type { Transport } from '../upstream/transport.ts';
-import { withCredential } from './lanes.ts';
+import { withCredential } from './send.ts';
 
 /** A fetched list is asked for again after this long; meanwhile the old one serves. */
 const freshMs = 10 * 60_000;

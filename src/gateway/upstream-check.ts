@@ -10,7 +10,8 @@ import { isTextModelId } from '../upstream/models.ts';
 import { plan } from '../upstream/plans.ts';
 import { editChatRequest } from '../upstream/request.ts';
 import type { Transport } from '../upstream/transport.ts';
-import { surfaceOf, withCredential } from './lanes.ts';
+import { surfaceOf } from './chat-lane.ts';
+import { withCredential } from './send.ts';
 
 /** Counting and listing answer at once; one token of an answer may have to wait for the model. */
 const freeTimeoutMs = 6_000;

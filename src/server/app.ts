@@ -86,7 +86,10 @@ export function createApp(options: AppOptions): RequestListener {
   ) => {
     if (error.code === 'internal')
       options.logger.error('Unexpected error.', { request: requestId, reason: String(error.cause) });
-    const { status, headers, body } = dialect.encodeError(error, requestId);
+    const { status, headers, body } = dialect.encodeError(error, {
+      requestId,
+      userAgent: request.headers['user-agent'],
+    });
     refuse(request, response, { status, headers: { ...headers, 'x-request-id': requestId }, body });
   };
 

@@ -53,11 +53,13 @@ const statuses: Readonly<Record<ErrorCode, number>> = {
   internal: 500,
 };
 
+const context = { requestId: 'req_1', userAgent: undefined };
+
 describe('OpenAI errors', () => {
   for (const code of Object.keys(errorScopes) as ErrorCode[])
     it(`${code}: ${statuses[code]}`, () => {
       const error = new GatewayError(code, 'What happened.', { fix: 'What to do.', param: 'p', retryAfterMs: 1_200 });
-      const { status, headers, body } = openAiChat.encodeError(error, 'req_1');
+      const { status, headers, body } = openAiChat.encodeError(error, context);
       assert.equal(status, statuses[code]);
       const { error: object, ...rest } = body as { error: Record<string, unknown> };
       assert.deepEqual(rest, { request_id: 'req_1' });
@@ -70,7 +72,7 @@ describe('OpenAI errors', () => {
     });
   it('without a wait there is no Retry-After, and a short one is a second', () => {
     const headers = (retryAfterMs?: number) =>
-      openAiChat.encodeError(new GatewayError('rate_limited', 'x', { retryAfterMs }), 'r').headers;
+      openAiChat.encodeError(new GatewayError('rate_limited', 'x', { retryAfterMs }), context).headers;
     assert.deepEqual(
       [headers(), headers(0), headers(1), headers(61_000)],
       [{}, { 'retry-after': '1' }, { 'retry-after': '1' }, { 'retry-after': '61' }],

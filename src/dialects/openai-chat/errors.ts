@@ -1,4 +1,4 @@
-import type { EncodedError } from '../../core/dialect.ts';
+import type { EncodedError, ErrorContext } from '../../core/dialect.ts';
 import type { ErrorCode, GatewayError } from '../../core/errors.ts';
 
 interface OpenAiError {
@@ -61,7 +61,7 @@ export function encodeErrorBody(error: GatewayError, requestId: string) {
 }
 
 /** A whole HTTP answer in OpenAI's error shape, with a true `Retry-After` where one is known. */
-export function encodeError(error: GatewayError, requestId: string): EncodedError {
+export function encodeError(error: GatewayError, { requestId }: ErrorContext): EncodedError {
   const { status } = table[error.code];
   const retryAfter =
     error.retryAfterMs === undefined ? undefined : String(Math.max(1, Math.ceil(error.retryAfterMs / 1000)));

@@ -1,6 +1,5 @@
 import type { Dialect } from '../../core/dialect.ts';
 import { encodeError, encodeErrorBody } from './errors.ts';
-import { foldChatStream } from './fold.ts';
 import { decodeChatRequest } from './request.ts';
 
 /** OpenAI Chat Completions: https://platform.openai.com/docs/api-reference/chat */
@@ -13,6 +12,4 @@ export const openAiChat: Dialect = {
   ping: ': ping\n\n',
   // The OpenAI SDKs raise an APIError for a data event that holds `error`.
   encodeStreamError: (error, requestId) => `data: ${JSON.stringify(encodeErrorBody(error, requestId))}\n\n`,
-  streamEnd: 'data: [DONE]\n\n',
-  foldStream: foldChatStream,
 };

@@ -23,6 +23,8 @@ export interface GenerationRequest {
  */
 export interface Translation {
   readonly chat: JsonObject;
+  /** What of the request has no counterpart and was left out, in words for the log. */
+  readonly notes?: readonly string[];
   /** Makes the answer of one attempt in the client's format. */
   createEncoder(answer: AnswerFacts): AnswerEncoder;
   /** The client's spelling of a field of `chat` that was refused, as in `messages[2].content`. */

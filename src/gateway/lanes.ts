@@ -1,3 +1,4 @@
+import type { Logger } from '../core/contracts.ts';
 import type { GenerationRequest, Translation } from '../core/dialect.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { JsonObject } from '../core/json.ts';
@@ -7,16 +8,25 @@ import { createModelEcho } from '../upstream/chat-echo.ts';
 import type { Attempt, OpenedAnswer } from './attempt.ts';
 import { type ChatAnswer, type ChatLaneOptions, createChatLane } from './chat-lane.ts';
 
+export interface LaneOptions extends ChatLaneOptions {
+  readonly logger: Logger;
+}
+
 /**
  * Sends an attempt down its lane. The native one: the client's body with minimal edits, to the endpoint of the same
  * format, and the answer's bytes as they come. The translate lane: Chat Completions on the upstream's side, canonical
  * events, and the client's own format made of them.
  */
-export function createLanes(options: ChatLaneOptions): (attempt: Attempt) => Promise<OpenedAnswer> {
+export function createLanes(options: LaneOptions): (attempt: Attempt) => Promise<OpenedAnswer> {
   const openChat = createChatLane(options);
   return async (attempt) => {
     const { translation, body } = attempt.request;
     if (translation === undefined) return nativeChat(await openChat(body, attempt), attempt);
+    if (translation.notes?.length)
+      options.logger.info('Left out what Qwen has no counterpart for.', {
+        request: attempt.exchange.requestId,
+        what: translation.notes.join(', '),
+      });
     const answer = await openTranslated(() => openChat(translation.chat, attempt), translation);
     return translated(answer, attempt, { translation, createdAtMs: options.clock.now() });
   };

@@ -2,6 +2,7 @@ import type { ProxyControl } from '../core/control.ts';
 import type { JsonObject } from '../core/json.ts';
 import type { ProxySettings } from '../core/settings.ts';
 import { openAiChat } from '../dialects/openai-chat/index.ts';
+import { createOpenAiResponses } from '../dialects/openai-responses/index.ts';
 import { createApp } from '../server/app.ts';
 import type { WindowOwner } from '../server/window-owner.ts';
 import type { Gateway } from './gateway.ts';
@@ -10,7 +11,7 @@ import { createHttpService, type HttpService } from './http-service.ts';
 import type { ProxyOptions } from './proxy-options.ts';
 
 /** Every client-facing format there is. */
-const dialects = [openAiChat];
+const createDialects = () => [openAiChat, createOpenAiResponses()];
 
 export interface ServingOptions {
   readonly options: ProxyOptions;
@@ -28,6 +29,7 @@ export interface ServingOptions {
 export function createServing(serving: ServingOptions): HttpService {
   const { options, settings, gateway, models, windows, now, onChange } = serving;
   const { logger, version, mode, bodyLimitBytes, concurrencyLimit } = options;
+  const dialects = createDialects();
   let openRequests = 0;
   return createHttpService({
     address: settings,

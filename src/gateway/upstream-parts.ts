@@ -58,6 +58,6 @@ export function createUpstreamParts({
     linked,
     models,
     check: createUpstreamCheck({ kinds, transport, clock, userAgent, modelFor }),
-    open: createLanes({ kinds, transport, clock, userAgent, idleMs }),
+    open: createLanes({ kinds, transport, clock, logger, userAgent, idleMs }),
   };
 }

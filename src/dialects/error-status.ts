@@ -13,6 +13,9 @@ const persistenceOf: Readonly<Record<ErrorCode, Persistence | 'shortage'>> = {
   context_too_long: 'request',
   content_filtered: 'request',
   body_too_large: 'request',
+  unsupported_encoding: 'request',
+  not_implemented: 'request',
+  upgrade_required: 'request',
   client_rejected: 'request',
   unauthorized: 'final',
   token_expired: 'final',
@@ -49,6 +52,9 @@ const persistenceOf: Readonly<Record<ErrorCode, Persistence | 'shortage'>> = {
 /** Statuses by code, in the meaning both OpenAI's and Anthropic's clients give them. */
 const statusOf: Readonly<Partial<Record<ErrorCode, number>>> = {
   body_too_large: 413,
+  unsupported_encoding: 415,
+  not_implemented: 501,
+  upgrade_required: 426,
   client_rejected: 403,
   unauthorized: 401,
   token_expired: 401,

@@ -25,8 +25,8 @@ const incompleteReasons: Readonly<Partial<Record<FinishReason, string>>> = {
 
 /**
  * Writes the event grammar of Responses: created, items that begin, grow and end in their own index, and exactly one
- * terminal event. Text and reasoning are one item at a time; calls stay open until something else begins, because the
- * pieces of parallel ones alternate. https://platform.openai.com/docs/api-reference/responses-streaming
+ * terminal event. Text and reasoning are one item at a time; calls stay open to the end, because pieces of one may follow
+ * whatever else. https://platform.openai.com/docs/api-reference/responses-streaming
  */
 export function createResponseEncoder({ body, facts, tools, onFinished }: ResponseEncoderOptions): AnswerEncoder {
   const id = `resp_${randomUUID().replaceAll('-', '')}`;
@@ -72,7 +72,7 @@ export function createResponseEncoder({ body, facts, tools, onFinished }: Respon
   };
   /** Goes on with the open item of the kind, or begins one where there is none. */
   const append = (kind: OutputItem['kind'], text: string, create: (outputIndex: number) => OutputItem): string => {
-    const before = closeCalls() + (open !== undefined && open.kind !== kind ? closeOpen() : '');
+    const before = open !== undefined && open.kind !== kind ? closeOpen() : '';
     if (open !== undefined) return before + open.append(emit, text);
     const [item, begun] = start(create);
     open = item;

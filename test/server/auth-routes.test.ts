@@ -15,8 +15,8 @@ describe('server: the device flow over HTTP', () => {
 
   const start = async ({ settings, ...options }: TestProxyOptions = {}) => {
     server = await startProxy({
-      // The flow's seconds between polls pass in milliseconds.
-      clock: hurriedClock(1_000),
+      // The flow's seconds between polls pass in milliseconds; the quarter of an hour that a code lives stays long enough.
+      clock: hurriedClock(50),
       settings: {
         QWEN_DEVICE_CODE_ENDPOINT: `${simulator.origin}/api/v1/oauth2/device/code`,
         QWEN_TOKEN_ENDPOINT: `${simulator.origin}/api/v1/oauth2/token`,
@@ -167,7 +167,7 @@ describe('server: the device flow over HTTP', () => {
   });
 
   it('the signed-in account answers chat requests', async () => {
-    await start({ clock: hurriedClock(100) });
+    await start();
     const { device_code: code } = (await initiate()).json;
     simulator.oauth.approve();
     await pollWhile(code, 'authorization_pending');

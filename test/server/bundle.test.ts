@@ -55,8 +55,7 @@ const entries = new Map();
 
 describe('bundle: dist/server.js in somebody else’s process', () => {
   let bundles: Bundles;
-  before(async function () {
-    this.timeout(30_000);
+  before(async () => {
     bundles = await buildBundles();
   });
   after(() => bundles.remove());
@@ -79,5 +78,5 @@ describe('bundle: dist/server.js in somebody else’s process', () => {
       // Where srvx, under h3, remembers the platform's own classes.
       ['Symbol(srvx.nativeRequest)', 'Symbol(srvx.nativeResponse)'],
     );
-  }).timeout(15_000);
+  });
 });

@@ -8,13 +8,11 @@ import { type Simulator, startSimulator } from '../simulator/simulator.ts';
 import { writeQwenCodeFile } from '../support/qwen-code-file.ts';
 import { type Bundles, buildBundles } from '../support/server-bundle.ts';
 
-describe('cli accounts', function () {
-  this.timeout(30_000);
+describe('cli accounts', () => {
   let bundles: Bundles;
   let simulator: Simulator;
   let home: string;
-  before(async function () {
-    this.timeout(40_000);
+  before(async () => {
     [bundles, simulator] = await Promise.all([buildBundles(), startSimulator()]);
   });
   beforeEach(async () => {

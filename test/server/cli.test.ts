@@ -22,15 +22,13 @@ interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
 }
 
-describe('cli', function () {
-  this.timeout(20_000);
+describe('cli', () => {
   let bundles: Bundles;
   let simulator: Simulator;
   let home: string;
   const children: ChildProcess[] = [];
 
-  before(async function () {
-    this.timeout(40_000);
+  before(async () => {
     [bundles, simulator] = await Promise.all([buildBundles(), startSimulator()]);
   });
   beforeEach(async () => {
@@ -291,11 +289,8 @@ describe('cli', function () {
       const { chat } = await serve();
       assert.match(textOfEvents(await chat({ stream: true })), /demo account/, 'never had an account');
       const added = await addOne('--no-probe');
-      const addedMs = Date.now();
       assert.equal(added.code, 0);
       while (simulator.answered('sk-one') === 0) await chat();
-      const tookMs = Date.now() - addedMs;
-      assert.ok(tookMs < 1_000, `${tookMs} ms`);
       await run(['accounts', 'remove', 'one']);
       let answer = await chat();
       while (answer.status === 200) answer = await chat();

@@ -11,8 +11,7 @@ import { type Bundles, buildBundles } from '../support/server-bundle.ts';
 const requests = 1_000;
 const atOnce = 16;
 
-describe('kill -9 of the headless server during 1,000 requests', function () {
-  this.timeout(90_000);
+describe('kill -9 of the headless server during 1,000 requests', () => {
   let bundles: Bundles;
   let simulator: Simulator;
   let home: string;

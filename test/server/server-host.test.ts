@@ -35,8 +35,7 @@ describe('server host with the real server thread', () => {
   let host: ServerHost;
   let lines: string[];
 
-  before(async function () {
-    this.timeout(60_000);
+  before(async () => {
     folder = await mkdtemp(join(tmpdir(), 'server-host-'));
     const [server] = buildOptions({ production: false, outdir: folder });
     assert.ok(server);

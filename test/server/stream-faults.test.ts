@@ -6,6 +6,7 @@ import type { RawAnswer } from '../simulator/raw-client.ts';
 import { type Simulator, startSimulator } from '../simulator/simulator.ts';
 import {
   hurriedClock,
+  hurriedPauses,
   startProxy,
   type TestProxy,
   type TestProxyOptions,
@@ -53,8 +54,18 @@ describe('server: what an upstream may do to a stream', () => {
   /** For tests in which the proxy pauses before it tries again. */
   const startHurried = async () => {
     await server.dispose();
-    await start({ clock: hurriedClock(30), idleMs: 30 * 300 });
+    await start({ clock: hurriedPauses(30) });
   };
+  /**
+   * For tests in which it waits for an upstream in vain: a second of silence, which no answer in this process takes, and
+   * six seconds until it loses its patience.
+   */
+  const startImpatient = async () => {
+    await server.dispose();
+    await start({ clock: hurriedClock(10), idleMs: 10_000 });
+  };
+  const startFor = (fault: Fault | readonly Fault[]) =>
+    [fault].flat().some(({ kind }) => kind === 'stall') ? startImpatient() : startHurried();
   beforeEach(async () => {
     simulator.reset();
     for (const key of ['sk-one', 'sk-two']) simulator.addKey(key);
@@ -66,6 +77,7 @@ describe('server: what an upstream may do to a stream', () => {
   });
   after(() => simulator.close());
 
+  const keys = () => simulator.chatRequests.map((request) => request.key);
   const failFirst = (fault: Fault | readonly Fault[], times = 1) => simulator.fail({ key: 'sk-one', fault, times });
   const stateOf = async (id: string) =>
     (await server.proxy.snapshot()).accounts.find((account) => account.id === id)?.state;
@@ -109,8 +121,7 @@ describe('server: what an upstream may do to a stream', () => {
           failFirst({ kind: 'error', id, inStream });
           const answer = await server.chat({ messages, stream: true });
           assert.equal(assertTruthful(answer), 'whole');
-          assert.equal(simulator.answered('sk-two'), 1);
-          assert.equal(simulator.chatRequests.length, 2);
+          assert.deepEqual(keys(), ['sk-one', 'sk-two']);
           // Some obstacles hold for the model alone; then the account as a whole stays ready.
           assert.ok([state, 'ready'].includes((await stateOf('one')) ?? ''), await stateOf('one'));
           const again = await server.chat({ messages });
@@ -135,20 +146,14 @@ describe('server: what an upstream may do to a stream', () => {
         await startHurried();
         failFirst({ kind: 'error', id });
         assert.equal(assertTruthful(await server.chat({ messages, stream: true })), 'whole');
-        assert.deepEqual(
-          simulator.chatRequests.map((request) => request.key),
-          ['sk-one', 'sk-one'],
-        );
+        assert.deepEqual(keys(), ['sk-one', 'sk-one']);
         assert.equal(await stateOf('one'), 'ready');
       });
       it(`${id} twice goes to the other account`, async () => {
         await startHurried();
         failFirst({ kind: 'error', id }, 2);
         assert.equal(assertTruthful(await server.chat({ messages, stream: true })), 'whole');
-        assert.deepEqual(
-          simulator.chatRequests.map((request) => request.key),
-          ['sk-one', 'sk-one', 'sk-two'],
-        );
+        assert.deepEqual(keys(), ['sk-one', 'sk-one', 'sk-two']);
       });
     }
 
@@ -161,7 +166,7 @@ describe('server: what an upstream may do to a stream', () => {
           assert.equal(assertTruthful(answer), 'whole');
           assert.equal(answer.events.filter((event) => JSON.stringify(event).includes('assistant')).length, 1);
           // The text alone, without a code, does not blame the account: that one is asked again.
-          assert.equal(simulator.answered(form === 'error-finish' ? 'sk-one' : 'sk-two'), 1);
+          assert.deepEqual(keys(), ['sk-one', form === 'error-finish' ? 'sk-one' : 'sk-two']);
         });
     it('an event stream as the body of a refusal is read as one', async () => {
       failFirst({ kind: 'in-stream-error', form: 'sse-body-on-non-2xx', id: 27, afterChunks: 0 });
@@ -182,10 +187,10 @@ describe('server: what an upstream may do to a stream', () => {
     ];
     for (const [name, fault] of silent)
       it(`${name}: the client sees only the other account's answer`, async () => {
-        await startHurried();
+        await startFor(fault);
         failFirst(fault, 2);
         assert.equal(assertTruthful(await server.chat({ messages, stream: true })), 'whole');
-        assert.equal(simulator.answered('sk-two'), 1);
+        assert.equal(keys().at(-1), 'sk-two');
       });
     it('a redirect is not followed', async () => {
       failFirst({ kind: 'http', status: 307, body: '', headers: { location: `${simulator.origin}/portal/v1/x` } });
@@ -224,7 +229,7 @@ describe('server: what an upstream may do to a stream', () => {
     ];
     for (const [name, fault, message] of broken)
       it(`${name}: an in-stream error`, async () => {
-        await startHurried();
+        await startFor(fault);
         failFirst(fault);
         const answer = await server.chat({ messages, stream: true });
         assert.equal(assertTruthful(answer), 'error');
@@ -243,9 +248,8 @@ describe('server: what an upstream may do to a stream', () => {
     });
 
     it('a JSON client has seen nothing: the same faults rotate for it', async () => {
-      await startHurried();
       for (const [name, fault] of broken) {
-        await server.proxy.clearAccount('one');
+        await startFor(fault);
         failFirst(fault, 2);
         const answer = await server.chat({ messages });
         assert.equal(answer.status, 200, name);
@@ -257,8 +261,7 @@ describe('server: what an upstream may do to a stream', () => {
     });
   });
 
-  it('cut at every byte of a recorded stream: the whole answer or an error, never a clean end of a part', async function () {
-    this.timeout(60_000);
+  it('cut at every byte of a recorded stream: the whole answer or an error, never a clean end of a part', async () => {
     const recorded = readFileSync(new URL('../fixtures/sse/01-text-stream.sse', import.meta.url), 'utf8');
     const all = recorded.split(/(?<=\n\n)/);
     const events = [...all.slice(0, 2), ...all.slice(-4)];
@@ -313,7 +316,8 @@ describe('server: what an upstream may do to a stream', () => {
         assert.equal(folded.choices[0]?.message.content, whole);
         assert.equal(folded.choices[0]?.finish_reason, 'stop');
         assert.ok((folded.usage?.completion_tokens ?? 0) > 0);
-        assert.equal(simulator.answered('sk-one'), 2);
+        // Who was asked, not who has finished: the trailer of a compressed answer may still be on its way.
+        assert.deepEqual(keys(), ['sk-one', 'sk-one']);
       });
 
     it('tool calls of a JSON answer become stream deltas with their index', async () => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { APIError } from 'openai';
+import type { AccountState } from '../../src/core/control.ts';
 import type { Fault } from '../simulator/contract.ts';
 import type { RawAnswer } from '../simulator/raw-client.ts';
 import { type Simulator, startSimulator } from '../simulator/simulator.ts';
@@ -83,17 +84,17 @@ describe('server: what an upstream may do to a stream', () => {
     (await server.proxy.snapshot()).accounts.find((account) => account.id === id)?.state;
 
   describe('errors before the commit point', () => {
-    // Id in qwen-errors.json × what the client sees and what becomes of the account.
-    const rotating: readonly (readonly [number, string])[] = [
+    // Id in qwen-errors.json × what becomes of the account, and the model that alone is out of reach there.
+    const rotating: readonly (readonly [number, AccountState, string?])[] = [
       [3, 'unauthorized'],
       [4, 'unauthorized'],
       [5, 'unauthorized'],
-      [15, 'exhausted'],
+      [15, 'ready', 'qwen3-coder-plus'],
       [16, 'exhausted'],
-      [17, 'exhausted'],
-      [20, 'exhausted'],
-      [22, 'exhausted'],
-      [24, 'exhausted'],
+      [17, 'ready', 'qwen3-coder-plus'],
+      [20, 'ready', 'qwen3-coder-plus'],
+      [22, 'ready', 'qwen3-coder-plus'],
+      [24, 'ready', 'qwen3-coder-plus'],
       [25, 'exhausted'],
       [27, 'exhausted'],
       [28, 'exhausted'],
@@ -103,17 +104,17 @@ describe('server: what an upstream may do to a stream', () => {
       [34, 'exhausted'],
       [35, 'exhausted'],
       [36, 'cooling'],
-      [37, 'cooling'],
-      [38, 'cooling'],
-      [40, 'cooling'],
-      [41, 'cooling'],
-      [42, 'cooling'],
-      [44, 'cooling'],
-      [47, 'cooling'],
-      [76, 'cooling'],
+      [37, 'ready', 'qwen3-coder-plus'],
+      [38, 'ready', 'qwen3-coder-plus'],
+      [40, 'ready', 'qwen3-coder-plus'],
+      [41, 'ready', 'qwen3-coder-plus'],
+      [42, 'ready', 'qwen3-coder-plus'],
+      [44, 'ready', 'qwen3-coder-plus'],
+      [47, 'ready', 'qwen3-coder-plus'],
+      [76, 'ready', 'qwen3-coder-plus'],
       [77, 'exhausted'],
     ];
-    for (const [id, state] of rotating)
+    for (const [id, state, blockedModel] of rotating)
       for (const inStream of [false, true]) {
         // A page, a body-less answer and a gateway envelope exist as HTTP answers only.
         if (inStream && [25, 47].includes(id)) continue;
@@ -122,11 +123,16 @@ describe('server: what an upstream may do to a stream', () => {
           const answer = await server.chat({ messages, stream: true });
           assert.equal(assertTruthful(answer), 'whole');
           assert.deepEqual(keys(), ['sk-one', 'sk-two']);
-          // Some obstacles hold for the model alone; then the account as a whole stays ready.
-          assert.ok([state, 'ready'].includes((await stateOf('one')) ?? ''), await stateOf('one'));
-          const again = await server.chat({ messages });
+          const [one] = (await server.proxy.snapshot()).accounts;
+          assert.equal(one?.state, state);
+          assert.deepEqual(
+            one.obstacles.map((obstacle) => obstacle.model),
+            blockedModel === undefined ? [] : [blockedModel],
+          );
+          // Another conversation, which nothing binds to the second account.
+          const again = await server.chat({ messages: [{ role: 'user', content: 'another story' }] });
           assert.equal(again.status, 200);
-          assert.equal(simulator.chatRequests.at(-1)?.key, 'sk-two', 'the first one is left alone now');
+          assert.equal(keys().at(-1), 'sk-two', 'the first one is left alone now');
         });
       }
 

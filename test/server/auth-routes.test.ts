@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { type Simulator, startSimulator } from '../simulator/simulator.ts';
 import {
   clientKey,
   hurriedClock,
@@ -8,9 +7,10 @@ import {
   type TestProxyOptions,
   textOfEvents,
 } from '../support/server-proxy.ts';
+import { useSimulator } from '../support/use-simulator.ts';
 
 describe('server: the device flow over HTTP', () => {
-  let simulator: Simulator;
+  const simulator = useSimulator();
   let server: TestProxy;
 
   const start = async ({ settings, ...options }: TestProxyOptions = {}) => {
@@ -34,14 +34,7 @@ describe('server: the device flow over HTTP', () => {
     return answer;
   };
 
-  before(async () => {
-    simulator = await startSimulator();
-  });
-  beforeEach(() => {
-    simulator.reset();
-  });
   afterEach(() => server.dispose());
-  after(() => simulator.close());
 
   it('goes the whole way: initiate, pending, approved, an account that serves', async () => {
     await start();

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { type ErrorCode, errorScopes } from '../../src/core/errors.ts';
 import { classifyHttpError } from '../../src/upstream/errors.ts';
-import { type Simulator, startSimulator } from '../simulator/simulator.ts';
 import { hurriedPauses, startProxy, type TestProxy, textOfEvents } from '../support/server-proxy.ts';
+import { useSimulator } from '../support/use-simulator.ts';
 
 interface CatalogueEntry {
   readonly id: number;
@@ -30,16 +30,10 @@ const codeOf = ({ status, body }: CatalogueEntry): ErrorCode =>
 
 /** Every class of error × the account that meets it × before or after the commit point. */
 describe('fault matrix of the gateway', () => {
-  let simulator: Simulator;
+  const simulator = useSimulator({ keys: ['sk-first', 'sk-second'] });
   let proxy: TestProxy;
 
-  before(async () => {
-    simulator = await startSimulator();
-  });
-  after(() => simulator.close());
   beforeEach(async () => {
-    simulator.reset();
-    for (const key of ['sk-first', 'sk-second']) simulator.addKey(key);
     proxy = await startProxy({
       accounts: { first: 'sk-first', second: 'sk-second' },
       baseUrl: simulator.baseUrl,

@@ -3,7 +3,6 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { listen, PortTakenError } from '../../src/server/listen.ts';
-import { type Simulator, startSimulator } from '../simulator/simulator.ts';
 import {
   chatRequest,
   clientKey,
@@ -13,9 +12,10 @@ import {
   textOfEvents,
 } from '../support/server-proxy.ts';
 import { chunkEvent, eventStream, roleChunk, startUpstream } from '../support/server-upstream.ts';
+import { useSimulator } from '../support/use-simulator.ts';
 
 describe('server: its life', () => {
-  let simulator: Simulator;
+  const simulator = useSimulator({ keys: ['sk-one'] });
   const running: { dispose(): Promise<void> }[] = [];
 
   const start = async (...options: Parameters<typeof startProxy>): Promise<TestProxy> => {
@@ -31,17 +31,9 @@ describe('server: its life', () => {
     await once(server, 'close');
   };
 
-  before(async () => {
-    simulator = await startSimulator();
-  });
-  beforeEach(() => {
-    simulator.reset();
-    simulator.addKey('sk-one');
-  });
   afterEach(async () => {
     for (const server of running.splice(0)) await server.dispose();
   });
-  after(() => simulator.close());
 
   it('starts, stops, and starts again on the same port', async () => {
     const server = await start();

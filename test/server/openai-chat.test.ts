@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import { type Simulator, startSimulator } from '../simulator/simulator.ts';
 import { startProxy, type TestProxy, textOfEvents } from '../support/server-proxy.ts';
 import { doneEvent, eventStream, shortAnswer, startUpstream } from '../support/server-upstream.ts';
+import { useSimulator } from '../support/use-simulator.ts';
 
 const model = 'qwen3-coder-plus';
 const user = (content: string) => [{ role: 'user' as const, content }];
@@ -14,21 +14,13 @@ const weather = {
 };
 
 describe('server: chat completions with the openai SDK', () => {
-  let simulator: Simulator;
+  const simulator = useSimulator({ keys: ['sk-one'] });
   let server: TestProxy;
 
   before(async () => {
-    simulator = await startSimulator();
     server = await startProxy({ accounts: { one: 'sk-one' }, baseUrl: simulator.baseUrl });
   });
-  beforeEach(() => {
-    simulator.reset();
-    simulator.addKey('sk-one');
-  });
-  after(async () => {
-    await server.dispose();
-    await simulator.close();
-  });
+  after(() => server.dispose());
 
   it('streams text', async () => {
     simulator.script({ answer: { text: ['Hel', 'lo ', '世界 🙂'] } });

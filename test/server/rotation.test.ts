@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Simulator, startSimulator } from '../simulator/simulator.ts';
 import {
   createMemorySecrets,
   hurriedPauses,
@@ -11,9 +10,10 @@ import {
   type TestProxyOptions,
   textOfEvents,
 } from '../support/server-proxy.ts';
+import { useSimulator } from '../support/use-simulator.ts';
 
 describe('server: rotation between accounts', () => {
-  let simulator: Simulator;
+  const simulator = useSimulator({ keys: ['sk-one', 'sk-two'] });
   let server: TestProxy;
 
   const start = async (options: TestProxyOptions = {}) => {
@@ -29,15 +29,7 @@ describe('server: rotation between accounts', () => {
   const account = async (id: string) =>
     (await server.proxy.snapshot()).accounts.find((candidate) => candidate.id === id) ?? assert.fail(`no ${id}`);
 
-  before(async () => {
-    simulator = await startSimulator();
-  });
-  beforeEach(() => {
-    simulator.reset();
-    for (const key of ['sk-one', 'sk-two']) simulator.addKey(key);
-  });
   afterEach(() => server.dispose());
-  after(() => simulator.close());
 
   it('a used-up free quota: the client sees only the second account’s stream', async () => {
     await start();

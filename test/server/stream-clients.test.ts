@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
-import { type Simulator, startSimulator } from '../simulator/simulator.ts';
 import { createFakeClock } from '../support/fake-clock.ts';
 import {
   chatRequest,
@@ -24,6 +23,7 @@ import {
   shortAnswer,
   startUpstream,
 } from '../support/server-upstream.ts';
+import { useSimulator } from '../support/use-simulator.ts';
 
 /**
  * Resolves when so many rounds of the event loop have passed, each with a look at the sockets; a machine too busy to get
@@ -34,7 +34,7 @@ async function looksQuiet(signal: AbortSignal): Promise<void> {
 }
 
 describe('server: streams and their clients', () => {
-  let simulator: Simulator;
+  const simulator = useSimulator({ keys: ['sk-one', 'sk-two'] });
   let server: TestProxy;
 
   const start = async (options: TestProxyOptions = {}) => {
@@ -47,18 +47,10 @@ describe('server: streams and their clients', () => {
   };
   const states = async () => (await server.proxy.snapshot()).accounts.map((account) => account.state);
 
-  before(async () => {
-    simulator = await startSimulator();
-  });
-  beforeEach(() => {
-    simulator.reset();
-    for (const key of ['sk-one', 'sk-two']) simulator.addKey(key);
-  });
   afterEach(async () => {
     await server.dispose();
     await simulator.until(() => simulator.sockets === 0 && simulator.openStreams === 0);
   });
-  after(() => simulator.close());
 
   describe('while the upstream thinks', () => {
     it('pings, then the content', async () => {

@@ -4,7 +4,6 @@ import { APIError } from 'openai';
 import type { AccountState } from '../../src/core/control.ts';
 import type { Fault } from '../simulator/contract.ts';
 import type { RawAnswer } from '../simulator/raw-client.ts';
-import { type Simulator, startSimulator } from '../simulator/simulator.ts';
 import {
   hurriedClock,
   hurriedPauses,
@@ -13,6 +12,7 @@ import {
   type TestProxyOptions,
   textOfEvents,
 } from '../support/server-proxy.ts';
+import { useSimulator } from '../support/use-simulator.ts';
 
 const model = 'qwen3-coder-plus';
 const messages = [{ role: 'user' as const, content: 'one two three' }];
@@ -38,12 +38,9 @@ function assertTruthful(answer: RawAnswer, expected = whole): 'whole' | 'error' 
 }
 
 describe('server: what an upstream may do to a stream', () => {
-  let simulator: Simulator;
+  const simulator = useSimulator({ keys: ['sk-one', 'sk-two'] });
   let server: TestProxy;
 
-  before(async () => {
-    simulator = await startSimulator();
-  });
   const start = async (options: TestProxyOptions = {}) => {
     server = await startProxy({
       accounts: { one: 'sk-one', two: 'sk-two' },
@@ -67,16 +64,11 @@ describe('server: what an upstream may do to a stream', () => {
   };
   const startFor = (fault: Fault | readonly Fault[]) =>
     [fault].flat().some(({ kind }) => kind === 'stall') ? startImpatient() : startHurried();
-  beforeEach(async () => {
-    simulator.reset();
-    for (const key of ['sk-one', 'sk-two']) simulator.addKey(key);
-    await start();
-  });
+  beforeEach(() => start());
   afterEach(async () => {
     await server.dispose();
     await simulator.until(() => simulator.sockets === 0 && simulator.openStreams === 0);
   });
-  after(() => simulator.close());
 
   const keys = () => simulator.chatRequests.map((request) => request.key);
   const failFirst = (fault: Fault | readonly Fault[], times = 1) => simulator.fail({ key: 'sk-one', fault, times });

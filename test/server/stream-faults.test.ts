@@ -49,7 +49,7 @@ describe('server: what an upstream may do to a stream', () => {
       ...options,
     });
   };
-  /** For tests in which the proxy pauses before it tries again. */
+  /** For tests in which the proxy pauses before it tries again, or an account has to be seen before it recovers. */
   const startHurried = async () => {
     await server.dispose();
     await start({ clock: hurriedPauses(30) });
@@ -111,6 +111,7 @@ describe('server: what an upstream may do to a stream', () => {
         // A page, a body-less answer and a gateway envelope exist as HTTP answers only.
         if (inStream && [25, 47].includes(id)) continue;
         it(`${id} ${inStream ? 'in a 200 stream' : 'as HTTP'} rotates unseen`, async () => {
+          await startHurried();
           failFirst({ kind: 'error', id, inStream });
           const answer = await server.chat({ messages, stream: true });
           assert.equal(assertTruthful(answer), 'whole');

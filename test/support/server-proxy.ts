@@ -36,11 +36,12 @@ export function createMemorySecrets(): MemorySecrets {
 }
 
 /**
- * The machine's clock, with every pause cut to a part of its length. Nothing becomes due early: cooldowns, silences and
- * expiries are measured in real time, so a slow machine sees the same states as a fast one.
+ * Time stands still, and pauses are cut to a part of their length: a retry comes at once, and nothing ever becomes due.
+ * No cooldown ends and no upstream counts as silent, however slow the machine is.
  */
 export function hurriedPauses(factor: number): Clock {
-  return { now: () => systemClock.now(), sleep: (ms, signal) => systemClock.sleep(ms / factor, signal) };
+  const nowMs = Date.now();
+  return { now: () => nowMs, sleep: (ms, signal) => systemClock.sleep(ms / factor, signal) };
 }
 
 /**

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import { type Simulator, startSimulator } from '../simulator/simulator.ts';
 import { dataEvent, doneEvent } from '../simulator/stream-shape.ts';
 import { startProxy, type TestProxy } from '../support/server-proxy.ts';
+import { useSimulator } from '../support/use-simulator.ts';
 
 const user = (content: string) => ({ role: 'user' as const, content });
 const tool = (name: string) => ({
@@ -10,21 +10,13 @@ const tool = (name: string) => ({
 });
 
 describe('server: every field of a chat request, against the strict upstream', () => {
-  let simulator: Simulator;
+  const simulator = useSimulator({ keys: ['sk-one'] });
   let server: TestProxy;
 
   before(async () => {
-    simulator = await startSimulator();
     server = await startProxy({ accounts: { one: 'sk-one' }, baseUrl: simulator.baseUrl });
   });
-  beforeEach(() => {
-    simulator.reset();
-    simulator.addKey('sk-one');
-  });
-  after(async () => {
-    await server.dispose();
-    await simulator.close();
-  });
+  after(() => server.dispose());
 
   const sent = () => simulator.chatRequests.map((request) => request.body as Record<string, unknown>);
 

@@ -133,7 +133,10 @@ export class Simulator {
     this.#answers.add(answer);
   }
 
-  /** How many chat requests were answered completely, for one key or all. */
+  /**
+   * How many chat requests were answered completely, for one key or all. A split or compressed answer counts only some
+   * turns after a client can have decoded all of its content.
+   */
   answered(key?: string): number {
     return this.#log.answered(key);
   }

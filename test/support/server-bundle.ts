@@ -5,6 +5,7 @@ import { type BuildOptions, build } from 'esbuild';
 
 /** The bundles as they ship, made of the present sources into a folder of the test's own. */
 export interface Bundles {
+  readonly extension: string;
   readonly server: string;
   readonly cli: string;
   remove(): Promise<void>;
@@ -17,9 +18,10 @@ export async function buildBundles(): Promise<Bundles> {
   const outdir = await mkdtemp(join(tmpdir(), 'qwen-proxy-bundle-'));
   const wanted = script
     .buildOptions({ production: false, outdir })
-    .filter(({ outfile = '' }) => /(server|cli)\.js$/.test(outfile));
+    .filter(({ outfile = '' }) => /(extension|server|cli)\.js$/.test(outfile));
   await Promise.all(wanted.map((options) => build(options)));
   return {
+    extension: join(outdir, 'extension.js'),
     server: join(outdir, 'server.js'),
     cli: join(outdir, 'cli.js'),
     remove: () => rm(outdir, { recursive: true, force: true }),

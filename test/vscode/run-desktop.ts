@@ -11,8 +11,8 @@ import { build } from 'esbuild';
 import { buildOptions } from '../../esbuild.mjs';
 import { buildHostTests } from '../../scripts/build-host-tests.mjs';
 import { startSimulator } from '../simulator/simulator.ts';
+import { findFreePort } from '../support/free-port.ts';
 import { repositoryDir } from './host/paths.ts';
-import { findFreePort } from './ui/editor.ts';
 
 const { VSCODE_EXECUTABLE: installed } = process.env;
 let vscodeExecutablePath: string;

@@ -79,6 +79,8 @@ export interface Dialect extends ErrorDialect {
   readonly id: WireFormat;
   /** Paths it answers, all POST. */
   readonly paths: readonly string[];
+  /** Its requests belong to no conversation: none says where the next one should go. */
+  readonly isStateless?: boolean;
   /** @throws GatewayError `invalid_request` that names the field in the client's own spelling. */
   decodeRequest(body: unknown, settings: Pick<ProxySettings, 'stream'>): GenerationRequest;
   /** Sent while the client waits; must mean nothing to it. */

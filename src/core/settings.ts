@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { type ModelAlias, modelAliases } from './model-aliases.ts';
 
 /** How the next account is picked; `fallback` keeps one account active and uses the others only when it cannot serve. */
 export const accountStrategies = ['fallback', 'round-robin', 'least-used', 'most-quota-left'] as const;
@@ -29,6 +30,8 @@ export interface ProxySettings {
   readonly apiKeys: readonly string[] | 'generated' | 'off';
   readonly adminKey: string | undefined;
   readonly defaultModel: string;
+  /** Applied to the client's model before the account's list. */
+  readonly modelAliases: readonly ModelAlias[];
   readonly accountStrategy: AccountStrategy;
   readonly debugLog: boolean;
   readonly logFileLimit: number;
@@ -114,6 +117,7 @@ const schemas = {
   API_KEY: v.union([listOf(apiKey)]),
   ADMIN_KEY: apiKey,
   DEFAULT_MODEL: token,
+  MODEL_ALIASES: modelAliases,
   ACCOUNT_STRATEGY: v.picklist(accountStrategies, `must be one of ${accountStrategies.join(', ')}`),
   DEBUG_LOG: boolean,
   LOG_FILE_LIMIT: wholeNumber(1, 10_000),
@@ -172,6 +176,7 @@ export function parseSettings(
     apiKeys,
     adminKey: read('ADMIN_KEY'),
     defaultModel: read('DEFAULT_MODEL') ?? 'qwen3-coder-plus',
+    modelAliases: read('MODEL_ALIASES') ?? [],
     accountStrategy: read('ACCOUNT_STRATEGY') ?? 'fallback',
     debugLog: read('DEBUG_LOG') ?? false,
     logFileLimit: read('LOG_FILE_LIMIT') ?? 20,

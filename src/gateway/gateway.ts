@@ -68,14 +68,14 @@ export function createGateway(options: GatewayOptions): Gateway {
 
   /** Tries accounts until an answer has been delivered. @throws what the client has to be told. */
   async function attempts(call: Call): Promise<void> {
-    const { request, exchange, trace } = call;
-    const session = sessionKey(exchange.session, request.body, request.model);
+    const { dialect, request, exchange, trace } = call;
+    const session = dialect.isStateless ? undefined : sessionKey(exchange.session, request.body, request.model);
     const tried = new Set<string>();
     const errors: GatewayError[] = [];
     while (true) {
       let lease: Lease;
       try {
-        lease = pool.acquire({ model: request.model, tried, session });
+        lease = pool.acquire({ model: request.model, format: dialect.id, tried, session });
       } catch (error) {
         throw mostTelling(errors, toGatewayError(error));
       }
@@ -132,7 +132,7 @@ export function createGateway(options: GatewayOptions): Gateway {
         }
         const verdict = judge(error, {
           failuresOfAccount,
-          hasOther: pool.hasReady({ model: request.model, tried }),
+          hasOther: pool.hasReady({ model: request.model, format: dialect.id, tried }),
           random: options.random(),
         });
         if (verdict.action !== 'retry' || !hasPatience(trace)) {

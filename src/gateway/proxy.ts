@@ -61,6 +61,7 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
     settings: () => settings,
     store,
     accounts,
+    standing: (account) => pool.standing(account),
     clock,
     transport,
   });

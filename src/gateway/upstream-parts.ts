@@ -1,4 +1,5 @@
 import type { Account } from '../accounts/account.ts';
+import type { Standing } from '../accounts/health.ts';
 import type { AccountKinds } from '../accounts/kinds/kind.ts';
 import { createLinkedCredentials, type LinkedCredentials } from '../accounts/linked-credentials.ts';
 import type { OAuthClient } from '../accounts/oauth-client.ts';
@@ -9,6 +10,7 @@ import type { Transport } from '../upstream/transport.ts';
 import { createAccountKinds } from './account-kinds.ts';
 import type { Attempt, OpenedAnswer } from './attempt.ts';
 import { createLanes } from './lanes.ts';
+import { createModelLists } from './model-lists.ts';
 import { createModelDirectory, type ModelDirectory } from './models.ts';
 import type { ProxyOptions } from './proxy-options.ts';
 import { createUpstreamCheck, type UpstreamCheck } from './upstream-check.ts';
@@ -21,6 +23,7 @@ export interface UpstreamPartsOptions {
   readonly settings: () => ProxySettings;
   readonly store: AccountStore;
   readonly accounts: () => readonly Account[];
+  readonly standing: (account: Account) => Standing;
   readonly clock: Clock;
   readonly transport: Transport;
 }
@@ -41,6 +44,7 @@ export function createUpstreamParts({
   settings,
   store,
   accounts,
+  standing,
   clock,
   transport,
 }: UpstreamPartsOptions): UpstreamParts {
@@ -49,9 +53,9 @@ export function createUpstreamParts({
   const linked = createLinkedCredentials(clock);
   const endpoints = planEndpoints && { planEndpoints };
   const { kinds, oauth } = createAccountKinds({ settings, store, clock, transport, userAgent, linked, ...endpoints });
-  const defaultModel = () => settings().defaultModel;
-  const models = createModelDirectory({ kinds, transport, clock, logger, userAgent, defaultModel, accounts });
-  const modelFor = (account: Account) => models.modelFor(account, undefined);
+  const lists = createModelLists({ kinds, transport, clock, logger, userAgent });
+  const models = createModelDirectory({ lists, settings, accounts, standing });
+  const modelFor = (account: Account) => models.modelFor(account, undefined) ?? settings().defaultModel;
   return {
     kinds,
     oauth,

@@ -19,6 +19,7 @@ export const settingKeys: Readonly<Record<EditorSettingName, string>> = {
   STREAM: 'stream',
   API_KEY: 'requireApiKey',
   DEFAULT_MODEL: 'defaultModel',
+  MODEL_ALIASES: 'modelAliases',
   ACCOUNT_STRATEGY: 'accountStrategy',
   DEBUG_LOG: 'debugLog',
   LOG_FILE_LIMIT: 'logFileLimit',

@@ -89,6 +89,22 @@ const rows: Readonly<Record<SettingName, Row>> = {
   },
   ADMIN_KEY: { good: [['admin', 'admin']], bad: ['two words', 'ä', 5], read: (settings) => settings.adminKey },
   DEFAULT_MODEL: { good: [['qwen-plus', 'qwen-plus']], bad: ['  ', 7], read: (settings) => settings.defaultModel },
+  MODEL_ALIASES: {
+    good: [
+      [
+        'gpt-*=qwen3.7-plus, fast=qwen3.8-flash,',
+        [
+          { pattern: 'gpt-*', model: 'qwen3.7-plus' },
+          { pattern: 'fast', model: 'qwen3.8-flash' },
+        ],
+      ],
+      ['{"o*": "qwen-plus"}', [{ pattern: 'o*', model: 'qwen-plus' }]],
+      [{ 'o*': 'qwen-plus' }, [{ pattern: 'o*', model: 'qwen-plus' }]],
+      [{}, []],
+    ],
+    bad: ['gpt-4', '{"a":', '["a"]', 'a=b,A=c', { a: 1 }, { a: 'b*' }, { 'a b': 'c' }, '=x', 'a=', 7],
+    read: (settings) => settings.modelAliases,
+  },
   ACCOUNT_STRATEGY: {
     good: ['fallback', 'round-robin', 'least-used', 'most-quota-left'].map((name) => [name, name] as const),
     bad: ['random', 'Fallback', 'round robin', 1],
@@ -153,6 +169,7 @@ describe('settings', () => {
       apiKeys: 'generated',
       adminKey: undefined,
       defaultModel: 'qwen3-coder-plus',
+      modelAliases: [],
       accountStrategy: 'fallback',
       debugLog: false,
       logFileLimit: 20,

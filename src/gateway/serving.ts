@@ -2,6 +2,7 @@ import type { ProxyControl } from '../core/control.ts';
 import type { JsonObject } from '../core/json.ts';
 import type { ProxySettings } from '../core/settings.ts';
 import { openAiChat } from '../dialects/openai-chat/index.ts';
+import { codexCatalogue } from '../dialects/openai-responses/codex-models.ts';
 import { createOpenAiResponses } from '../dialects/openai-responses/index.ts';
 import { createApp } from '../server/app.ts';
 import type { WindowOwner } from '../server/window-owner.ts';
@@ -44,6 +45,7 @@ export function createServing(serving: ServingOptions): HttpService {
         errors: openAiChat,
         gateway,
         models,
+        codexCatalogue,
         signIn: serving.signIn(),
         now,
         health: () => ({ status: 'ok', name: 'qwen-proxy', version, mode, pid: process.pid }),

@@ -12,20 +12,19 @@ import { handleAuthRoute } from './auth-routes.ts';
 import { readJsonBody } from './body.ts';
 import { checkAdminKey, checkClientKey, checkOrigin, type GuardPolicy } from './guard.ts';
 import { limits } from './limits.ts';
+import { type ModelsRoutesOptions, registerModelsRoutes } from './models-routes.ts';
 import { normalisePath } from './path.ts';
 import { createNodeExchange, refuse, sendJson } from './respond.ts';
+import { registerResponsesRoutes } from './responses-routes.ts';
 import type { WindowOwner } from './window-owner.ts';
 import { registerWindowRoutes } from './window-routes.ts';
 
-export interface AppOptions {
-  readonly policy: () => GuardPolicy;
+export interface AppOptions extends ModelsRoutesOptions {
   readonly settings: () => Pick<ProxySettings, 'stream'>;
   readonly dialects: readonly Dialect[];
   /** Shapes the errors of requests that belong to no dialect. */
   readonly errors: ErrorDialect;
   readonly gateway: Gateway;
-  /** OpenAI's model objects for `GET /v1/models`. */
-  readonly models: () => Promise<readonly (JsonObject & { readonly id: string })[]>;
   readonly signIn: Pick<ProxyControl, 'startSignIn' | 'pollSignIn'>;
   /** Epoch milliseconds. */
   readonly now: () => number;
@@ -115,21 +114,8 @@ export function createApp(options: AppOptions): RequestListener {
   route('GET', '/health', errors, ({ response, requestId }) =>
     sendJson(response, 200, { 'cache-control': 'no-store', 'x-request-id': requestId }, options.health()),
   );
-  route('GET', '/v1/models', errors, async ({ request, response, requestId }) => {
-    checkClientKey(request.headers, policy());
-    sendJson(response, 200, { 'x-request-id': requestId }, { object: 'list', data: await options.models() });
-  });
-  route('GET', '/v1/models/:id', errors, async ({ request, response, requestId, params }) => {
-    checkClientKey(request.headers, policy());
-    const id = decodeURIComponent(params.id ?? '');
-    const model = (await options.models()).find((candidate) => candidate.id === id);
-    if (model === undefined)
-      throw new GatewayError('model_not_found', `The model '${id}' does not exist.`, {
-        param: 'model',
-        fix: 'GET /v1/models lists the models.',
-      });
-    sendJson(response, 200, { 'x-request-id': requestId }, model);
-  });
+  registerModelsRoutes((path, handle) => route('GET', path, errors, handle), options);
+  registerResponsesRoutes((method, path, handle) => route(method, path, errors, handle));
   for (const path of ['/auth/initiate', '/auth/poll'] as const)
     route('POST', path, errors, async ({ request, response, requestId }) => {
       checkAdminKey(request.headers, policy());

@@ -45,11 +45,15 @@ function decoderOf(request: IncomingMessage): Decoder {
   if (coding === '' || coding === 'identity') return undefined;
   const decoder = decoders[coding];
   if (decoder === undefined)
-    throw new GatewayError('unsupported_encoding', `A body in the coding "${coding.slice(0, 40)}" cannot be read here.`, {
-      fix: `Send it plain, or as ${Object.keys(decoders)
-        .filter((name) => decoders[name] !== undefined && name !== 'x-gzip')
-        .join(', ')}.`,
-    });
+    throw new GatewayError(
+      'unsupported_encoding',
+      `A body in the coding "${coding.slice(0, 40)}" cannot be read here.`,
+      {
+        fix: `Send it plain, or as ${Object.keys(decoders)
+          .filter((name) => decoders[name] !== undefined && name !== 'x-gzip')
+          .join(', ')}.`,
+      },
+    );
   return decoder;
 }
 
@@ -83,7 +87,9 @@ async function readBody(request: IncomingMessage, limitBytes: number): Promise<B
     // A stream that fails after it was given up must not be nobody's error.
     unpack?.on('error', (cause) =>
       finish(() =>
-        reject(new GatewayError('invalid_request', 'The request body is not what its Content-Encoding says.', { cause })),
+        reject(
+          new GatewayError('invalid_request', 'The request body is not what its Content-Encoding says.', { cause }),
+        ),
       ),
     );
     source.on('data', onData).on('end', onEnd);

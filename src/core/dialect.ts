@@ -31,8 +31,6 @@ export interface Translation {
   createEncoder(answer: AnswerFacts): AnswerEncoder;
   /** The client's spelling of a field of `chat` that was refused, as in `messages[2].content`. */
   paramOf?(chatParam: string): string | undefined;
-  /** What was left out and why, for the log. */
-  readonly notes?: readonly string[];
 }
 
 /** What an encoder has to know of the answer it writes. */

@@ -2,7 +2,6 @@ import { encodeError } from '../dialects/anthropic-messages/errors.ts';
 import { encodeModelOf, encodeModelPage, type ListedModel } from '../dialects/anthropic-messages/models.ts';
 import { decodeCountRequest } from '../dialects/anthropic-messages/request.ts';
 import type { AnthropicSurface } from '../server/anthropic-routes.ts';
-import { modelInfo } from '../upstream/models.ts';
 import type { CountedRequest, TokenCount } from './count-tokens.ts';
 
 export interface AnthropicSurfaceOptions {
@@ -16,11 +15,11 @@ export interface AnthropicSurfaceOptions {
 
 /** What Anthropic's clients ask for besides messages. */
 export function createAnthropicSurface({ models, countTokens }: AnthropicSurfaceOptions): AnthropicSurface {
-  const named = async () => (await models()).map((model) => ({ ...model, display_name: modelInfo(model.id).name }));
+  const chatModels = async () => (await models()).filter(({ mode }) => mode !== 'embedding');
   return {
     errors: { encodeError },
-    models: async (query) => encodeModelPage(await named(), query),
-    model: async (id) => encodeModelOf(await named(), id),
+    models: async (query) => encodeModelPage(await chatModels(), query),
+    model: async (id) => encodeModelOf(await chatModels(), id),
     countTokens: (body, options) => countTokens(decodeCountRequest(body), options),
   };
 }

@@ -19,7 +19,7 @@ export interface CountTokensOptions {
   readonly userAgent: string;
   /** Accounts that are ready, in the user's order. */
   readonly accounts: () => readonly Account[];
-  readonly modelFor: (account: Account, asked: string | undefined) => string;
+  readonly modelFor: (account: Account, asked: string | undefined) => string | undefined;
   /** Counts a Chat Completions body without asking anybody. */
   readonly countLocally: (chat: JsonObject, model: string) => Promise<{ tokens: number; isEstimate: boolean }>;
 }
@@ -51,7 +51,7 @@ export function createTokenCount(options: CountTokensOptions) {
     { signal, userAgent }: { readonly signal: AbortSignal; readonly userAgent: string | undefined },
   ): Promise<number | undefined> => {
     const chosen = options.modelFor(account, model);
-    const edited = speaksAnthropicNatively(chosen) ? editCountRequest(body, chosen) : undefined;
+    const edited = chosen !== undefined && speaksAnthropicNatively(chosen) ? editCountRequest(body, chosen) : undefined;
     if (edited === undefined) return undefined;
     const kind = kindOf(kinds, account);
     return withCredential(kind, signal, async ({ authorization, endpoints }) => {
@@ -87,7 +87,7 @@ export function createTokenCount(options: CountTokensOptions) {
         logger.debug('The upstream did not count; counting here.', { account: account.id, reason: String(error) });
       }
     }
-    const model = account === undefined ? (request.model ?? '') : options.modelFor(account, request.model);
+    const model = (account && options.modelFor(account, request.model)) ?? request.model ?? '';
     const { tokens, isEstimate } = await options.countLocally(request.chat, model);
     return { inputTokens: tokens, isEstimate };
   };

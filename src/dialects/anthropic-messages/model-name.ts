@@ -7,12 +7,9 @@ const discoveryPrefix = 'anthropic/';
 /** The id under which Claude Code finds a model. */
 export const discoveryId = (id: string): string => discoveryPrefix + id;
 
-/**
- * The model a client means: without the discovery prefix, and without `[1m]`, by which Claude Code asks for a long context
- * (every window of Qwen's is as long as it gets).
- */
+/** The model a client means, without the discovery prefix. */
 export function modelAsked(asked: string | undefined): string | undefined {
-  const name = asked?.replace(/\[1m\]$/i, '').trim();
+  const name = asked?.trim();
   if (name === undefined || name === '') return undefined;
   return name.startsWith(discoveryPrefix) ? name.slice(discoveryPrefix.length) : name;
 }

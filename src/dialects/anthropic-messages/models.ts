@@ -33,7 +33,7 @@ const toDiscovery = (model: ListedModel) => encodeModel(model, discoveryId(model
 
 /** One model under the id it was asked for. @throws GatewayError `model_not_found` */
 export function encodeModelOf(models: readonly ListedModel[], asked: string): JsonObject {
-  const name = modelAsked(asked);
+  const name = modelAsked(asked)?.replace(/\[1m\]$/i, '');
   const known = models.find(({ id }) => id === name);
   if (known !== undefined) return encodeModel(known, asked);
   // These are served, by whatever model stands in for them.
@@ -45,7 +45,7 @@ function encodeModel(model: ListedModel, id: string) {
   return {
     type: 'model',
     id,
-    display_name: stringField(model, 'display_name') ?? model.id,
+    display_name: stringField(model, 'name') ?? model.id,
     // Nobody published when; the API asks for the epoch then.
     created_at: '1970-01-01T00:00:00Z',
     max_input_tokens: numberField(model, 'context_window') ?? null,

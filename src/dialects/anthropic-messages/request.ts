@@ -47,7 +47,7 @@ export function translateRequest(body: JsonObject): Translation {
     },
     createEncoder: (answer) => new MessageEncoder(answer, { hidesThinking: hidesThinking(body), stops }),
     paramOf: (param) => messagesParam(param, found, tools),
-    notes: tools.dropped.map((name) => `The tool "${name}" runs on Anthropic's servers only and was left out.`),
+    notes: tools.dropped.map((name) => `tool ${name}, which runs on Anthropic’s servers only`),
   };
 }
 

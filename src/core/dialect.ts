@@ -8,6 +8,8 @@ import type { WireFormat } from './upstream.ts';
 export interface GenerationRequest {
   /** The model as the client named it; absent = the default model. */
   readonly model: string | undefined;
+  /** The name the client is told, where it is not `model`: ids that only decorate another one are echoed as they came. */
+  readonly echoedModel?: string;
   readonly stream: boolean;
   /** The client wants usage in its stream. */
   readonly includeUsage: boolean;
@@ -50,6 +52,8 @@ export interface AnswerEncoder {
   result(): JsonObject;
   /** The truthful last text of a stream that broke off after it had begun. */
   fail(error: GatewayError): string;
+  /** Nothing of what still comes belongs to the answer: it can be given up. */
+  readonly isOver?: boolean;
 }
 
 /** An HTTP answer made by a dialect. */
@@ -64,6 +68,8 @@ export interface ErrorContext {
   readonly requestId: string;
   /** Clients take the same status differently; docs/errors.md has the table. */
   readonly userAgent: string | undefined;
+  /** Of the request, where it was too long. */
+  readonly inputTokens?: number;
 }
 
 /** How one client-facing API says that something failed. */

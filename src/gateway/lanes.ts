@@ -60,8 +60,12 @@ function translated(
     lane: 'translate',
     async *batches() {
       for await (const batch of answer.batches({ includeUsage: true })) {
-        const text = batch.flatMap(decode).map(encoder.encode).join('');
+        const text = batch
+          .flatMap(decode)
+          .map((event) => encoder.encode(event))
+          .join('');
         if (text !== '') yield [Buffer.from(text)];
+        if (encoder.isOver === true) return;
       }
     },
     end: () => encoder.end(),
@@ -76,7 +80,7 @@ function translated(
   };
 }
 
-const modelToEcho = ({ model }: GenerationRequest, chosen: string) => model ?? chosen;
+const modelToEcho = ({ model, echoedModel }: GenerationRequest, chosen: string) => echoedModel ?? model ?? chosen;
 
 /** A refusal of the translated body names its fields; the client knows its own only. */
 async function openTranslated<T>(open: () => Promise<T>, { paramOf }: Translation): Promise<T> {

@@ -56,7 +56,7 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
   const accounts = () =>
     servedAccounts(store, { mayDemo: options.mode === 'headless' && isLoopbackHost(settings.host) });
 
-  const { kinds, oauth, linked, models, check, open } = createUpstreamParts({
+  const { kinds, oauth, linked, models, check, open, countTokens } = createUpstreamParts({
     options,
     settings: () => settings,
     store,
@@ -120,6 +120,7 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
     clientKeys: () => clientKeys,
     gateway,
     models: models.list,
+    countTokens,
     signIn: () => control,
     windows: () => windows,
     now: clock.now,

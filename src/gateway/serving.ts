@@ -1,18 +1,20 @@
 import type { ProxyControl } from '../core/control.ts';
 import type { JsonObject } from '../core/json.ts';
 import type { ProxySettings } from '../core/settings.ts';
+import { anthropicMessages } from '../dialects/anthropic-messages/index.ts';
 import { openAiChat } from '../dialects/openai-chat/index.ts';
 import { codexCatalogue } from '../dialects/openai-responses/codex-models.ts';
 import { createOpenAiResponses } from '../dialects/openai-responses/index.ts';
 import { createApp } from '../server/app.ts';
 import type { WindowOwner } from '../server/window-owner.ts';
+import { type AnthropicSurfaceOptions, createAnthropicSurface } from './anthropic-surface.ts';
 import type { Gateway } from './gateway.ts';
 import { guardPolicyOf } from './guard-policy.ts';
 import { createHttpService, type HttpService } from './http-service.ts';
 import type { ProxyOptions } from './proxy-options.ts';
 
 /** Every client-facing format there is. */
-const createDialects = () => [openAiChat, createOpenAiResponses()];
+const createDialects = () => [openAiChat, createOpenAiResponses(), anthropicMessages];
 
 export interface ServingOptions {
   readonly options: ProxyOptions;
@@ -20,6 +22,7 @@ export interface ServingOptions {
   readonly clientKeys: () => readonly string[];
   readonly gateway: Gateway;
   readonly models: () => Promise<readonly (JsonObject & { readonly id: string })[]>;
+  readonly countTokens: AnthropicSurfaceOptions['countTokens'];
   readonly signIn: () => Pick<ProxyControl, 'startSignIn' | 'pollSignIn'>;
   readonly windows: () => WindowOwner | undefined;
   readonly now: () => number;
@@ -43,6 +46,7 @@ export function createServing(serving: ServingOptions): HttpService {
         settings,
         dialects,
         errors: openAiChat,
+        anthropic: createAnthropicSurface({ models, countTokens: serving.countTokens }),
         gateway,
         models,
         codexCatalogue,

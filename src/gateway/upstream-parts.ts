@@ -9,6 +9,7 @@ import type { ProxySettings } from '../core/settings.ts';
 import type { Transport } from '../upstream/transport.ts';
 import { createAccountKinds } from './account-kinds.ts';
 import type { Attempt, OpenedAnswer } from './attempt.ts';
+import { createTokenCount } from './count-tokens.ts';
 import { createLanes } from './lanes.ts';
 import { createModelLists } from './model-lists.ts';
 import { createModelDirectory, type ModelDirectory } from './models.ts';
@@ -37,6 +38,7 @@ export interface UpstreamParts {
   readonly check: UpstreamCheck;
   /** Sends one attempt down its lane. */
   readonly open: (attempt: Attempt) => Promise<OpenedAnswer>;
+  readonly countTokens: ReturnType<typeof createTokenCount>;
 }
 
 export function createUpstreamParts({
@@ -62,6 +64,15 @@ export function createUpstreamParts({
     linked,
     models,
     check: createUpstreamCheck({ kinds, transport, clock, userAgent, modelFor }),
+    countTokens: createTokenCount({
+      kinds,
+      transport,
+      logger,
+      userAgent,
+      accounts: () => accounts().filter((account) => standing(account).state === 'ready'),
+      modelFor: models.modelFor,
+      countLocally: async (chat) => ({ tokens: Math.ceil(JSON.stringify(chat).length / 4), isEstimate: true }),
+    }),
     open: createLanes({ kinds, transport, clock, logger, userAgent, idleMs }),
   };
 }

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { GatewayError } from '../core/errors.ts';
 import type { JsonObject } from '../core/json.ts';
+import { type AnthropicSurface, answerModel, answerModels, speaksAnthropic } from './anthropic-routes.ts';
 import { checkClientKey, type GuardPolicy } from './guard.ts';
 import { sendJson } from './respond.ts';
 
@@ -9,6 +10,7 @@ export type ListedModel = JsonObject & { readonly id: string };
 
 export interface ModelsRoutesOptions {
   readonly policy: () => GuardPolicy;
+  readonly anthropic: AnthropicSurface;
   readonly models: () => Promise<readonly ListedModel[]>;
   /** The list as Codex reads it. */
   readonly codexCatalogue: (models: readonly ListedModel[]) => JsonObject;
@@ -25,19 +27,27 @@ export type RegisterModelsRoute = (
   }) => Promise<void>,
 ) => void;
 
-/** `GET /v1/models`: OpenAI's list, and Codex' catalogue for whoever names a `client_version`, as Codex alone does. */
+/**
+ * `GET /v1/models`: OpenAI's list, Anthropic's for its clients, and Codex' catalogue for whoever names a `client_version`,
+ * as Codex alone does.
+ */
 export function registerModelsRoutes(
   register: RegisterModelsRoute,
-  { policy, models, codexCatalogue }: ModelsRoutesOptions,
+  { policy, anthropic, models, codexCatalogue }: ModelsRoutesOptions,
 ): void {
-  register('/v1/models', async ({ request, response, requestId }) => {
+  register('/v1/models', async (visit) => {
+    const { request, response, requestId } = visit;
+    const isCodex = new URL(request.url ?? '', 'http://localhost').searchParams.has('client_version');
+    if (!isCodex && speaksAnthropic(request)) return answerModels(visit, anthropic, policy());
     checkClientKey(request.headers, policy());
     const listed = await models();
-    const isCodex = new URL(request.url ?? '', 'http://localhost').searchParams.has('client_version');
     const body = isCodex ? codexCatalogue(listed) : { object: 'list', data: listed };
     sendJson(response, 200, { 'x-request-id': requestId }, body);
   });
-  register('/v1/models/:id', async ({ request, response, requestId, params }) => {
+  // Ids hold slashes, and not every client escapes them.
+  register('/v1/models/**:id', async (visit) => {
+    const { request, response, requestId, params } = visit;
+    if (speaksAnthropic(request)) return answerModel(visit, anthropic, policy());
     checkClientKey(request.headers, policy());
     const id = decodeURIComponent(params.id ?? '');
     const model = (await models()).find((candidate) => candidate.id === id);

@@ -73,10 +73,13 @@ function carriesOutput(delta: JsonObject | undefined): boolean {
 
 /** Usage in Chat Completions' spelling. `prompt_tokens` includes cache reads and writes. */
 export function readUsage(usage: JsonObject): Usage {
+  const input = objectField(usage, 'prompt_tokens_details') ?? {};
+  const cacheWriteTokens = numberField(input, 'cache_creation_input_tokens');
   return {
     inputTokens: numberField(usage, 'prompt_tokens') ?? 0,
     outputTokens: numberField(usage, 'completion_tokens') ?? 0,
-    cachedTokens: numberField(objectField(usage, 'prompt_tokens_details') ?? {}, 'cached_tokens') ?? 0,
+    cachedTokens: numberField(input, 'cached_tokens') ?? 0,
+    ...(cacheWriteTokens !== undefined && { cacheWriteTokens }),
     reasoningTokens: numberField(objectField(usage, 'completion_tokens_details') ?? {}, 'reasoning_tokens') ?? 0,
   };
 }

@@ -99,6 +99,7 @@ describe('cli', () => {
       API_KEY: 'a b',
       ADMIN_KEY: 'a b',
       DEFAULT_MODEL: ' ',
+      MODEL_ALIASES: 'x',
       ACCOUNT_STRATEGY: 'random',
       DEBUG_LOG: 'x',
       LOG_FILE_LIMIT: '0',

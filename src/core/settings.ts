@@ -5,6 +5,10 @@ import { type ModelAlias, modelAliases } from './model-aliases.ts';
 export const accountStrategies = ['fallback', 'round-robin', 'least-used', 'most-quota-left'] as const;
 export type AccountStrategy = (typeof accountStrategies)[number];
 
+/** Whether calls and thinking that models write into their text are put where they belong; `auto` = for models known to. */
+export const leakRepairs = ['auto', 'always', 'never'] as const;
+export type LeakRepair = (typeof leakRepairs)[number];
+
 /** Where the device flow of one OAuth issuer lives. The client is public: there is normally no secret. */
 export interface OAuthSettings {
   readonly clientId: string;
@@ -33,6 +37,11 @@ export interface ProxySettings {
   /** Applied to the client's model before the account's list. */
   readonly modelAliases: readonly ModelAlias[];
   readonly accountStrategy: AccountStrategy;
+  readonly leakRepair: LeakRepair;
+  /** Pictures for a model that reads text only go to the account's first model that sees, instead of being refused. */
+  readonly visionFallback: boolean;
+  /** Requests without marks of their own are marked for Qwen's explicit cache. */
+  readonly cacheMarkers: boolean;
   readonly debugLog: boolean;
   readonly logFileLimit: number;
   /** How long the usage ledger is kept. A month is the least: the longest quota window is counted from it. */
@@ -119,6 +128,9 @@ const schemas = {
   DEFAULT_MODEL: token,
   MODEL_ALIASES: modelAliases,
   ACCOUNT_STRATEGY: v.picklist(accountStrategies, `must be one of ${accountStrategies.join(', ')}`),
+  LEAK_REPAIR: v.picklist(leakRepairs, `must be one of ${leakRepairs.join(', ')}`),
+  VISION_FALLBACK: boolean,
+  CACHE_MARKERS: boolean,
   DEBUG_LOG: boolean,
   LOG_FILE_LIMIT: wholeNumber(1, 10_000),
   USAGE_RETENTION_DAYS: wholeNumber(32, 3_650),
@@ -178,6 +190,9 @@ export function parseSettings(
     defaultModel: read('DEFAULT_MODEL') ?? 'qwen3-coder-plus',
     modelAliases: read('MODEL_ALIASES') ?? [],
     accountStrategy: read('ACCOUNT_STRATEGY') ?? 'fallback',
+    leakRepair: read('LEAK_REPAIR') ?? 'auto',
+    visionFallback: read('VISION_FALLBACK') ?? false,
+    cacheMarkers: read('CACHE_MARKERS') ?? false,
     debugLog: read('DEBUG_LOG') ?? false,
     logFileLimit: read('LOG_FILE_LIMIT') ?? 20,
     usageRetentionDays: read('USAGE_RETENTION_DAYS') ?? 365,

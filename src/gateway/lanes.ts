@@ -32,9 +32,9 @@ export function createLanes(options: LaneOptions): (attempt: Attempt) => Promise
   };
 }
 
-function nativeChat(answer: ChatAnswer, { request: { model }, lease }: Attempt): OpenedAnswer {
+function nativeChat(answer: ChatAnswer, { request: { model } }: Attempt): OpenedAnswer {
   // Who asked for no model is told which one answered.
-  const echo = model === undefined || model === lease.model ? undefined : createModelEcho(model);
+  const echo = model === undefined || model === answer.model ? undefined : createModelEcho(model);
   return {
     lane: 'native',
     async *batches(batchOptions) {

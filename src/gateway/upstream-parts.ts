@@ -6,6 +6,7 @@ import type { OAuthClient } from '../accounts/oauth-client.ts';
 import type { AccountStore } from '../accounts/store.ts';
 import type { Clock } from '../core/contracts.ts';
 import type { ProxySettings } from '../core/settings.ts';
+import { modelInfo } from '../upstream/models.ts';
 import type { Transport } from '../upstream/transport.ts';
 import { createAccountKinds } from './account-kinds.ts';
 import type { Attempt, OpenedAnswer } from './attempt.ts';
@@ -58,6 +59,7 @@ export function createUpstreamParts({
   const lists = createModelLists({ kinds, transport, clock, logger, userAgent });
   const models = createModelDirectory({ lists, settings, accounts, standing });
   const modelFor = (account: Account) => models.modelFor(account, undefined) ?? settings().defaultModel;
+  const visionModel = (account: Account) => lists.known(account).text.find((id) => modelInfo(id).vision);
   return {
     kinds,
     oauth,
@@ -73,6 +75,6 @@ export function createUpstreamParts({
       modelFor: models.modelFor,
       countLocally: async (chat) => ({ tokens: Math.ceil(JSON.stringify(chat).length / 4), isEstimate: true }),
     }),
-    open: createLanes({ kinds, transport, clock, logger, userAgent, idleMs }),
+    open: createLanes({ kinds, transport, clock, logger, userAgent, idleMs, settings, visionModel }),
   };
 }

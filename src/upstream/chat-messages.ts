@@ -1,4 +1,4 @@
-import { isJsonObject, type JsonObject } from '../core/json.ts';
+import { isJsonObject, type JsonObject, objectItems } from '../core/json.ts';
 import type { ChatModel } from './chat-model.ts';
 import { refusal } from './chat-refusal.ts';
 import { repairToolMessages } from './chat-repair.ts';
@@ -91,6 +91,13 @@ function refuseUnreadable(parts: readonly unknown[], param: string, model: ChatM
         `The model ${model.id} reads no PDF: send its text, or choose a model of the qwen3.8 generation.`,
       );
   }
+}
+
+/** Whether any message has a part that is no text: a picture, a film, sound. */
+export function showsSomething(body: JsonObject): boolean {
+  return objectItems(body, 'messages').some(
+    ({ content }) => Array.isArray(content) && content.some((part) => isJsonObject(part) && !isText(part)),
+  );
 }
 
 const isText = (part: unknown): boolean => typeof partText(part) === 'string';

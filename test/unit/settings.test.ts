@@ -105,6 +105,13 @@ const rows: Readonly<Record<SettingName, Row>> = {
     bad: ['gpt-4', '{"a":', '["a"]', 'a=b,A=c', { a: 1 }, { a: 'b*' }, { 'a b': 'c' }, '=x', 'a=', 7],
     read: (settings) => settings.modelAliases,
   },
+  LEAK_REPAIR: {
+    good: ['auto', 'always', 'never'].map((name) => [name, name] as const),
+    bad: ['on', true],
+    read: (settings) => settings.leakRepair,
+  },
+  VISION_FALLBACK: { ...booleans, read: (settings) => settings.visionFallback },
+  CACHE_MARKERS: { ...booleans, read: (settings) => settings.cacheMarkers },
   ACCOUNT_STRATEGY: {
     good: ['fallback', 'round-robin', 'least-used', 'most-quota-left'].map((name) => [name, name] as const),
     bad: ['random', 'Fallback', 'round robin', 1],
@@ -171,6 +178,9 @@ describe('settings', () => {
       defaultModel: 'qwen3-coder-plus',
       modelAliases: [],
       accountStrategy: 'fallback',
+      leakRepair: 'auto',
+      visionFallback: false,
+      cacheMarkers: false,
       debugLog: false,
       logFileLimit: 20,
       usageRetentionDays: 365,

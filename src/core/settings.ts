@@ -111,7 +111,7 @@ const schemas = {
   ALLOWED_HOSTS: listOf(hostName),
   CORS_ORIGINS: listOf(origin),
   STREAM: boolean,
-  API_KEY: v.union([listOf(apiKey)]),
+  API_KEY: listOf(apiKey),
   ADMIN_KEY: apiKey,
   DEFAULT_MODEL: token,
   ACCOUNT_STRATEGY: v.picklist(accountStrategies, `must be one of ${accountStrategies.join(', ')}`),
@@ -135,7 +135,7 @@ export const settingNames: readonly SettingName[] = Object.keys(schemas).filter(
 
 const loopbackHosts = new Set(['localhost', '127.0.0.1', '::1', '[::1]']);
 
-/** Is this bind address reachable from this machine alone? */
+/** Does this address, as people or URLs write it, name this machine alone? */
 export function isLoopbackHost(host: string): boolean {
   return loopbackHosts.has(host.toLowerCase()) || /^127(\.\d{1,3}){3}$/.test(host);
 }

@@ -123,7 +123,7 @@ const schemas = {
   ALLOWED_HOSTS: listOf(hostName),
   CORS_ORIGINS: listOf(origin),
   STREAM: boolean,
-  API_KEY: v.union([listOf(apiKey)]),
+  API_KEY: listOf(apiKey),
   ADMIN_KEY: apiKey,
   DEFAULT_MODEL: token,
   MODEL_ALIASES: modelAliases,
@@ -151,7 +151,7 @@ export const settingNames: readonly SettingName[] = Object.keys(schemas).filter(
 
 const loopbackHosts = new Set(['localhost', '127.0.0.1', '::1', '[::1]']);
 
-/** Is this bind address reachable from this machine alone? */
+/** Does this address, as people or URLs write it, name this machine alone? */
 export function isLoopbackHost(host: string): boolean {
   return loopbackHosts.has(host.toLowerCase()) || /^127(\.\d{1,3}){3}$/.test(host);
 }

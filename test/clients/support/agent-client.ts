@@ -5,6 +5,8 @@ import type { Stage } from './stage.ts';
 /** A coding agent's command line: how it is configured for the proxy and run, and what its tools are called. */
 export interface AgentClient {
   readonly name: string;
+  /** The API it speaks, as the ledger calls it. */
+  readonly dialect: 'openai-chat' | 'openai-responses' | 'anthropic-messages';
   /** A tool that only the agent's own requests offer: those for titles and memories have none, or fewer. */
   readonly ownTool: string;
   /** Whether it sends the model's reasoning back with the conversation. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { objectsOf } from '../../simulator/json.ts';
 import type { AgentClient } from './agent-client.ts';
-import type { ClientRun } from './run-client.ts';
+import { type ClientRun, clientLimitMs } from './run-client.ts';
 import { openStage, type Stage } from './stage.ts';
 import { agentRequests, answeredCalls, scriptTurns, spoil } from './turns.ts';
 
@@ -9,7 +9,15 @@ const greeting = 'greeting.txt';
 const done = 'The greeting is changed, 你好🙂.';
 
 /** What every coding agent has to be able to do through the proxy. */
-export function itWorksAsAnAgent(client: AgentClient): void {
+export function describeAgent(client: AgentClient): void {
+  describe(`clients: ${client.name}, ${client.dialect}`, function () {
+    // A client may be started twice, to sign in and to work.
+    this.timeout(2 * clientLimitMs + 10_000);
+    itWorksAsAnAgent(client);
+  });
+}
+
+function itWorksAsAnAgent(client: AgentClient): void {
   const { ownTool } = client;
   let stage: Stage;
 
@@ -22,6 +30,8 @@ export function itWorksAsAnAgent(client: AgentClient): void {
   const run = async (prompt: string, model?: string) => {
     const result = await client.run(stage, prompt, model);
     assert.equal(result.code, 0, report(stage, result));
+    const dialects = new Set((await stage.ledger()).map(({ dialect }) => dialect));
+    assert.deepEqual([...dialects], [client.dialect]);
     return result;
   };
   /** The conversation as it stood when the agent asked last. */
@@ -37,6 +47,9 @@ export function itWorksAsAnAgent(client: AgentClient): void {
     assert.ok(stdout.includes(done), stdout);
     assert.deepEqual(answeredCalls(lastRequest()), ['call_read', 'call_edit']);
   };
+
+  const upstreamFailures = () => stage.simulator.chatRequests.filter(({ status }) => status >= 500).length;
+  const failedRequests = async () => (await stage.ledger()).filter(({ outcome }) => outcome !== 'answered');
 
   it('edits a file', async () => {
     scriptEdit();
@@ -97,7 +110,8 @@ export function itWorksAsAnAgent(client: AgentClient): void {
     spoil(stage.simulator, ownTool, { kind: 'error', id: 69 }, 1);
     scriptEdit();
     await assertEdited(await run('Change the greeting.'));
-    assert.equal(stage.simulator.chatRequests.filter(({ status }) => status >= 500).length, 1);
+    assert.equal(upstreamFailures(), 1);
+    assert.deepEqual(await failedRequests(), []);
   });
 
   it('recovers when 500s reach it', async () => {
@@ -105,7 +119,8 @@ export function itWorksAsAnAgent(client: AgentClient): void {
     spoil(stage.simulator, ownTool, { kind: 'error', id: 69 }, 4);
     scriptEdit();
     await assertEdited(await run('Change the greeting.'));
-    assert.equal(stage.simulator.chatRequests.filter(({ status }) => status >= 500).length, 4);
+    assert.equal(upstreamFailures(), 4);
+    assert.equal((await failedRequests()).length, 1);
   });
 }
 

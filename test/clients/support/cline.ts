@@ -9,6 +9,7 @@ const provider = 'openai-compatible';
 /** `cline`, on chat completions. */
 export const cline: AgentClient = {
   name: 'Cline',
+  dialect: 'openai-chat',
   ownTool: 'editor',
   replaysReasoning: true,
   readCall: ({ project }, path) => call('read_files', { files: [{ path: join(project, path) }] }),

@@ -7,6 +7,7 @@ import { runClient } from './run-client.ts';
 /** `cn`, on chat completions. */
 export const continueCli: AgentClient = {
   name: 'Continue',
+  dialect: 'openai-chat',
   ownTool: 'MultiEdit',
   replaysReasoning: false,
   readCall: ({ project }, path) => call('Read', { filepath: join(project, path) }),

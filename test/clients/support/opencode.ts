@@ -6,6 +6,7 @@ import { runClient } from './run-client.ts';
 /** `opencode`, on chat completions. Its postinstall would only copy this binary, so it is started where it lies. */
 export const opencode: AgentClient = {
   name: 'opencode',
+  dialect: 'openai-chat',
   ownTool: 'edit',
   replaysReasoning: true,
   readCall: ({ project }, path) => call('read', { filePath: join(project, path) }),

@@ -6,7 +6,8 @@ import { runClient } from './run-client.ts';
 /** `qwen`, on chat completions or on Responses. */
 export function qwenCode(authType: 'openai' | 'openai-responses'): AgentClient {
   return {
-    name: `Qwen Code (${authType})`,
+    name: 'Qwen Code',
+    dialect: authType === 'openai' ? 'openai-chat' : 'openai-responses',
     ownTool: 'tool_search',
     replaysReasoning: true,
     readCall: ({ project }, path) => call('read_file', { file_path: join(project, path) }),
@@ -16,7 +17,10 @@ export function qwenCode(authType: 'openai' | 'openai-responses'): AgentClient {
     async run(stage, prompt, model = defaultModel) {
       const provider = { id: model, envKey: 'QWEN_LOCAL_KEY', baseUrl: `${stage.proxy.url}/v1` };
       await stage.configure('.qwen/settings.json', {
-        modelProviders: { [authType]: [{ ...provider, name: 'Qwen local' }] },
+        // On Responses it asks for reasoning to replay only where it was told to think.
+        modelProviders: {
+          [authType]: [{ ...provider, name: 'Qwen local', generationConfig: { reasoning: { effort: 'medium' } } }],
+        },
         security: { auth: { selectedType: authType } },
         model: { name: model },
         general: { enableAutoUpdate: false },

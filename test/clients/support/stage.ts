@@ -1,8 +1,9 @@
 import { once } from 'node:events';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
+import { type LedgerEntry, parseLedgerLine } from '../../../src/usage/ledger-entry.ts';
 import { type Simulator, startSimulator } from '../../simulator/simulator.ts';
 import { clientKey, startProxy, type TestProxy } from '../../support/server-proxy.ts';
 
@@ -20,6 +21,8 @@ export interface Stage {
   put(path: string, content: string): Promise<void>;
   /** Reads a file of the project. */
   read(path: string): Promise<string>;
+  /** What the proxy wrote down of each of the client's requests. */
+  ledger(): Promise<readonly LedgerEntry[]>;
   close(): Promise<void>;
 }
 
@@ -51,6 +54,11 @@ export async function openStage(): Promise<Stage> {
       write(join(home, path), typeof content === 'string' ? content : JSON.stringify(content, null, 2)),
     put: (path, content) => write(join(project, path), content),
     read: (path) => readFile(join(project, path), 'utf8'),
+    async ledger() {
+      const folder = join(proxy.stateDirectory, 'usage');
+      const files = await Promise.all((await readdir(folder)).map((name) => readFile(join(folder, name), 'utf8')));
+      return files.flatMap((text) => text.split('\n').flatMap((line) => parseLedgerLine(line) ?? []));
+    },
     async close() {
       await proxy.dispose();
       await simulator.close();

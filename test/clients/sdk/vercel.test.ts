@@ -25,3 +25,11 @@ describe('clients: Vercel AI SDK, @ai-sdk/openai on chat completions', function 
     readsReasoning: false,
   });
 });
+
+describe('clients: Vercel AI SDK, @ai-sdk/openai on Responses', function () {
+  this.timeout(20_000);
+  itWorksWithVercel({
+    model: (url, id) => createOpenAI({ baseURL: `${url}/v1`, apiKey: clientKey })(id),
+    readsReasoning: true,
+  });
+});

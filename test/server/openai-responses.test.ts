@@ -159,6 +159,20 @@ describe('server: responses with the openai SDK', () => {
       );
   });
 
+  it('knows its own items by their ids, as the Vercel AI SDK sends them', async () => {
+    const first = await server.client.responses.create({ model, input: 'one' });
+    const reference = { type: 'item_reference' as const, id: first.output[0]?.id ?? '' };
+    const ask = (input: string) =>
+      server.client.responses.create({ model, input: [reference, { role: 'user', content: input }] });
+    await ask('two');
+    assert.deepEqual(upstream(1).messages, [
+      { role: 'assistant', content: 'Echo: one' },
+      { role: 'user', content: 'two' },
+    ]);
+    reference.id = 'msg_unknown';
+    await assert.rejects(ask('three'), { status: 400, param: 'input[0].id' });
+  });
+
   it('rotates before the first event, and fails truthfully after it', async () => {
     simulator.fail({ key: 'sk-one', fault: { kind: 'reset' }, times: 3 });
     const { response } = await stream({ input: 'hi' });

@@ -19,6 +19,8 @@ export type Route = 'chat' | 'completions' | 'embeddings' | 'models' | 'count-to
 export interface Matcher {
   readonly key?: string;
   readonly model?: string;
+  /** Only requests whose body passes: clients ask on the side for titles and summaries. */
+  readonly when?: (body: JsonObject) => boolean;
   /** `chat` unless told. */
   readonly route?: Route;
   /** How many requests it serves, 1 unless told; `Infinity` for all. */

@@ -211,7 +211,7 @@ export class Simulator {
       return parameterRefusal('Required body invalid, please check the request body format.');
     const body = isObject(record.body) ? record.body : {};
     const model = typeof body.model === 'string' ? body.model : undefined;
-    const match = { route: target.route, key: admission.key, model };
+    const match = { route: target.route, key: admission.key, model, body };
     return answerRoute({
       ...target,
       body,

@@ -354,6 +354,24 @@ describe('Responses: the request', () => {
     for (const [chat, client] of rows) assert.equal(paramOf?.(chat), client, chat);
   });
 
+  it('R10 the store finds what it answered by its id, as long as a response holds it', () => {
+    const store = createResponseStore({ responses: 2, bytes: 1_000 });
+    const [question, answer, again] = ['q', 'a1', 'a2'].map((id) => ({ id, text: `text of ${id}` }));
+    store.set('first', [question], [answer]);
+    assert.deepEqual([...store.find(['a1', 'unknown'])], [['a1', answer]]);
+    assert.equal(store.find(['q']).size, 0, 'an id that the client made up');
+    store.set('second', [question, answer], [again]);
+    store.set('third', ['unrelated']);
+    assert.equal(store.get('first'), undefined);
+    assert.deepEqual(
+      [store.find(['a1']).get('a1'), store.find(['a2']).get('a2')],
+      [answer, again],
+      'the next has it, too',
+    );
+    for (const id of ['fourth', 'fifth']) store.set(id, ['unrelated']);
+    assert.equal(store.find(['a1', 'a2']).size, 0);
+  });
+
   it('R10 the store is bounded in number and in bytes, and what is read stays longest', () => {
     const store = createResponseStore({ responses: 2, bytes: 60 });
     store.set('a', ['1']);

@@ -91,7 +91,7 @@ export function decodeResponsesRequest(
 
 function translate(body: JsonObject, store: ResponseStore): Translation {
   const previous = previousItems(body, store);
-  const input = inputItems(body);
+  const input = resolveReferences(inputItems(body), store);
   const items = [...previous, ...input];
   const tools = readTools(
     Array.isArray(body.tools) ? body.tools : [],
@@ -129,7 +129,7 @@ function translate(body: JsonObject, store: ResponseStore): Translation {
         body,
         facts,
         tools,
-        ...(keep && { onFinished: (id, output) => store.set(id, [...items, ...output]) }),
+        ...(keep && { onFinished: (id, output) => store.set(id, items, output) }),
       }),
     paramOf: (param) => clientParam(param, sources),
   };
@@ -150,6 +150,16 @@ function previousItems(body: JsonObject, store: ResponseStore): readonly unknown
 function inputItems({ input }: JsonObject): readonly unknown[] {
   if (typeof input === 'string') return [{ role: 'user', content: input }];
   return Array.isArray(input) ? input : [];
+}
+
+/** References to kept items become these; others stay, to be refused in their place. */
+function resolveReferences(input: readonly unknown[], store: ResponseStore): readonly unknown[] {
+  const referenceOf = (item: unknown) =>
+    isJsonObject(item) && item.type === 'item_reference' ? stringField(item, 'id') : undefined;
+  const ids = input.flatMap((item) => referenceOf(item) ?? []);
+  if (ids.length === 0) return input;
+  const found = store.find(ids);
+  return input.map((item) => found.get(referenceOf(item) ?? '') ?? item);
 }
 
 const bringsTools = (item: JsonObject) => item.type === 'additional_tools' || item.type === 'tool_search_output';

@@ -1,3 +1,5 @@
+import { isJsonObject, stringField } from '../../core/json.ts';
+
 /** A conversation as it stood after a response: every item sent and every item answered. */
 export type StoredItems = readonly unknown[];
 
@@ -7,7 +9,10 @@ export type StoredItems = readonly unknown[];
  */
 export interface ResponseStore {
   get(id: string): StoredItems | undefined;
-  set(id: string, items: StoredItems): void;
+  /** Kept items by their own ids: `item_reference`, in which the Vercel AI SDK sends what it may count on being stored. */
+  find(ids: readonly string[]): ReadonlyMap<string, unknown>;
+  /** Only the ids in `output` can be referred to: they are random, those that clients make up are not. */
+  set(id: string, items: StoredItems, output?: StoredItems): void;
 }
 
 export interface ResponseStoreLimits {
@@ -20,28 +25,50 @@ export const defaultStoreLimits: ResponseStoreLimits = { responses: 1_000, bytes
 
 /** Keeps the latest ones within the limits; what was read lately counts as late. */
 export function createResponseStore(limits: ResponseStoreLimits = defaultStoreLimits): ResponseStore {
-  const kept = new Map<string, { readonly json: string; readonly bytes: number }>();
+  const kept = new Map<
+    string,
+    { readonly json: string; readonly bytes: number; readonly itemIds: readonly string[] }
+  >();
+  /** The latest response that holds an item. */
+  const owners = new Map<string, string>();
   let bytes = 0;
   const forget = (id: string) => {
-    bytes -= kept.get(id)?.bytes ?? 0;
+    const found = kept.get(id);
+    if (found === undefined) return;
+    bytes -= found.bytes;
     kept.delete(id);
+    for (const itemId of found.itemIds) if (owners.get(itemId) === id) owners.delete(itemId);
+  };
+  const get = (id: string): StoredItems | undefined => {
+    const found = kept.get(id);
+    if (found === undefined) return undefined;
+    kept.delete(id);
+    kept.set(id, found);
+    // Kept as text: a parsed history is several times as large, and nobody can change it.
+    const items: unknown = JSON.parse(found.json);
+    return Array.isArray(items) ? items : undefined;
   };
   return {
-    get(id) {
-      const found = kept.get(id);
-      if (found === undefined) return undefined;
-      kept.delete(id);
-      kept.set(id, found);
-      // Kept as text: a parsed history is several times as large, and nobody can change it.
-      const items: unknown = JSON.parse(found.json);
-      return Array.isArray(items) ? items : undefined;
+    get,
+    find(ids) {
+      const wanted = new Set(ids);
+      const found = new Map<string, unknown>();
+      for (const id of wanted) {
+        const owner = found.has(id) ? undefined : owners.get(id);
+        // One reading gives all of a conversation, which is where the other ids are, too.
+        for (const item of owner === undefined ? [] : (get(owner) ?? []))
+          for (const itemId of idsOf([item])) if (wanted.has(itemId)) found.set(itemId, item);
+      }
+      return found;
     },
-    set(id, items) {
-      const json = JSON.stringify(items);
+    set(id, items, output = []) {
+      const json = JSON.stringify([...items, ...output]);
       const size = Buffer.byteLength(json);
       forget(id);
       if (size > limits.bytes) return;
-      kept.set(id, { json, bytes: size });
+      const itemIds = [...idsOf(items).filter((itemId) => owners.has(itemId)), ...idsOf(output)];
+      for (const itemId of itemIds) owners.set(itemId, id);
+      kept.set(id, { json, bytes: size, itemIds });
       bytes += size;
       for (const oldest of kept.keys()) {
         if (kept.size <= limits.responses && bytes <= limits.bytes) break;
@@ -50,3 +77,6 @@ export function createResponseStore(limits: ResponseStoreLimits = defaultStoreLi
     },
   };
 }
+
+const idsOf = (items: StoredItems): readonly string[] =>
+  items.flatMap((item) => (isJsonObject(item) ? (stringField(item, 'id') ?? []) : []));

@@ -1,4 +1,3 @@
-import { kindOf } from '../accounts/kinds/kind.ts';
 import { GatewayError } from '../core/errors.ts';
 import { decodeInputs } from '../dialects/openai-embeddings/request.ts';
 import { readBody, readTextOf } from '../upstream/body-reads.ts';
@@ -7,7 +6,7 @@ import { type EmbeddedBatch, editEmbeddingsRequest, maximumBatch, readEmbeddings
 import { readHttpError } from '../upstream/http-failure.ts';
 import type { Attempt, OpenedAnswer } from './attempt.ts';
 import type { ChatLaneOptions } from './chat-lane.ts';
-import { sendWatched, withCredential } from './send.ts';
+import { createPost } from './post.ts';
 
 /** Calls of one request at a time: Qwen's burst guard looks at how many begin together. */
 const callsAtOnce = 4;
@@ -18,29 +17,19 @@ const answerBytes = 32 * 1024 * 1024;
  * whole attempt, and what the others brought is dropped: half an answer is none.
  */
 export function createEmbeddingsLane(options: ChatLaneOptions): (attempt: Attempt) => Promise<OpenedAnswer> {
+  const post = createPost(options);
   return async ({ lease, request, exchange }) => {
     const inputs = decodeInputs(request.body.input);
     const edited = editEmbeddingsRequest(request.body, lease.model);
     const encoding = request.body.encoding_format === 'base64' ? 'base64' : 'float';
-    const kind = kindOf(options.kinds, lease.account);
-
-    const embed = (batch: readonly string[], signal: AbortSignal): Promise<EmbeddedBatch> =>
-      withCredential(kind, signal, async (credential) => {
-        const response = await sendWatched(
-          kind.send ?? options.transport.send,
-          {
-            method: 'POST',
-            url: `${credential.endpoints.openai}/embeddings`,
-            headers: {
-              authorization: credential.authorization,
-              'content-type': 'application/json',
-              accept: 'application/json',
-              'user-agent': exchange.userAgent ?? options.userAgent,
-            },
-            body: JSON.stringify({ ...edited, input: batch }),
-          },
-          { ...options, signal },
-        );
+    const embed = (batch: readonly string[], signal: AbortSignal): Promise<EmbeddedBatch> => {
+      const call = {
+        path: '/embeddings',
+        body: { ...edited, input: batch },
+        accept: 'application/json',
+        signal,
+      } as const;
+      return post({ lease, exchange }, call, async (response) => {
         const reading = { signal, clock: options.clock, idleMs: options.idleMs };
         if (response.status !== 200) throw await readHttpError(response, reading);
         const { text, failure } = await readTextOf(readBody(response.body, reading), answerBytes);
@@ -48,6 +37,7 @@ export function createEmbeddingsLane(options: ChatLaneOptions): (attempt: Attemp
         const { vectors, inputTokens } = readEmbeddings(text, batch.length);
         return { vectors: vectors.map((vector) => encodeVector(vector, encoding)), inputTokens };
       });
+    };
 
     const batches = Array.from({ length: Math.ceil(inputs.length / maximumBatch) }, (_, index) =>
       inputs.slice(index * maximumBatch, (index + 1) * maximumBatch),

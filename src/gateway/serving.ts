@@ -2,6 +2,7 @@ import type { ProxyControl } from '../core/control.ts';
 import type { JsonObject } from '../core/json.ts';
 import type { ProxySettings } from '../core/settings.ts';
 import { openAiChat } from '../dialects/openai-chat/index.ts';
+import { openAiCompletions } from '../dialects/openai-completions/index.ts';
 import { openAiEmbeddings } from '../dialects/openai-embeddings/index.ts';
 import { codexCatalogue } from '../dialects/openai-responses/codex-models.ts';
 import { createOpenAiResponses } from '../dialects/openai-responses/index.ts';
@@ -13,7 +14,7 @@ import { createHttpService, type HttpService } from './http-service.ts';
 import type { ProxyOptions } from './proxy-options.ts';
 
 /** Every client-facing format there is. */
-const createDialects = () => [openAiChat, createOpenAiResponses(), openAiEmbeddings];
+const createDialects = () => [openAiChat, createOpenAiResponses(), openAiCompletions, openAiEmbeddings];
 
 export interface ServingOptions {
   readonly options: ProxyOptions;

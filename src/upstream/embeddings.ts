@@ -1,5 +1,5 @@
 import { GatewayError } from '../core/errors.ts';
-import { isJsonObject, type JsonObject, numberField, objectField, objectItems, parseJson } from '../core/json.ts';
+import { isJsonObject, type JsonObject, numberField, objectField, objectItems, omit, parseJson } from '../core/json.ts';
 import { refusal } from './chat-refusal.ts';
 import { defaultDimensions, embeddingModelInfo } from './embedding-models.ts';
 import type { EmbeddingVector } from './embedding-vectors.ts';
@@ -26,8 +26,7 @@ export function editEmbeddingsRequest(body: JsonObject, model: string): JsonObje
   const offered = embeddingModelInfo(model)?.dimensions;
   if (dimensions !== undefined && offered?.includes(dimensions) === false)
     throw refusal('dimensions', `${model} has vectors of ${offered.toSorted((a, b) => b - a).join(', ')} dimensions.`);
-  const { user: _user, input: _input, dimensions: _dimensions, ...rest } = body;
-  const kept = Object.entries(rest).filter(([, value]) => value !== null);
+  const kept = Object.entries(omit(body, ['user', 'input', 'dimensions'])).filter(([, value]) => value !== null);
   return {
     ...Object.fromEntries(kept),
     model,

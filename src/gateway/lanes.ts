@@ -7,6 +7,8 @@ import { createChatDecoder } from '../upstream/chat-decode.ts';
 import { createModelEcho } from '../upstream/chat-echo.ts';
 import type { Attempt, OpenedAnswer } from './attempt.ts';
 import { type ChatAnswer, type ChatLaneOptions, createChatLane } from './chat-lane.ts';
+import { createCompletionsLane } from './completions-lane.ts';
+import { createEmbeddingsLane } from './embeddings-lane.ts';
 
 export interface LaneOptions extends ChatLaneOptions {
   readonly logger: Logger;
@@ -19,7 +21,12 @@ export interface LaneOptions extends ChatLaneOptions {
  */
 export function createLanes(options: LaneOptions): (attempt: Attempt) => Promise<OpenedAnswer> {
   const openChat = createChatLane(options);
+  const openEmbeddings = createEmbeddingsLane(options);
+  const openCompletions = createCompletionsLane(options);
   return async (attempt) => {
+    if (attempt.dialect.id === 'openai-embeddings') return openEmbeddings(attempt);
+    const completion = attempt.dialect.id === 'openai-completions' ? await openCompletions(attempt) : undefined;
+    if (completion !== undefined) return completion;
     const { translation, body } = attempt.request;
     if (translation === undefined) return nativeChat(await openChat(body, attempt), attempt);
     if (translation.notes?.length)

@@ -3,6 +3,8 @@ import type { JsonObject } from '../core/json.ts';
 import type { ProxySettings } from '../core/settings.ts';
 import { anthropicMessages } from '../dialects/anthropic-messages/index.ts';
 import { openAiChat } from '../dialects/openai-chat/index.ts';
+import { openAiCompletions } from '../dialects/openai-completions/index.ts';
+import { openAiEmbeddings } from '../dialects/openai-embeddings/index.ts';
 import { codexCatalogue } from '../dialects/openai-responses/codex-models.ts';
 import { createOpenAiResponses } from '../dialects/openai-responses/index.ts';
 import { createApp } from '../server/app.ts';
@@ -14,7 +16,13 @@ import { createHttpService, type HttpService } from './http-service.ts';
 import type { ProxyOptions } from './proxy-options.ts';
 
 /** Every client-facing format there is. */
-const createDialects = () => [openAiChat, createOpenAiResponses(), anthropicMessages];
+const createDialects = () => [
+  openAiChat,
+  createOpenAiResponses(),
+  openAiCompletions,
+  openAiEmbeddings,
+  anthropicMessages,
+];
 
 export interface ServingOptions {
   readonly options: ProxyOptions;

@@ -57,7 +57,7 @@ function readChunk(chunk: JsonObject): ChatEventMeaning {
   }
   const usage = objectField(chunk, 'usage');
   return {
-    commits: finished.length > 0 || choices.some((choice) => carriesOutput(objectField(choice, 'delta'))),
+    commits: finished.length > 0 || choices.some(carriesOutput),
     finishedChoices: finished.map((choice) => choice.index ?? 0),
     ...(usage && { usage: readUsage(usage) }),
     usageOnly: usage !== undefined && choices.length === 0,
@@ -65,10 +65,13 @@ function readChunk(chunk: JsonObject): ChatEventMeaning {
   };
 }
 
-function carriesOutput(delta: JsonObject | undefined): boolean {
-  if (delta === undefined) return false;
+/** Completions have `text` where chats have a delta. */
+function carriesOutput(choice: JsonObject): boolean {
+  const delta = objectField(choice, 'delta') ?? {};
   const filled = (value: unknown) => (typeof value === 'string' || Array.isArray(value)) && value.length > 0;
-  return [delta.content, delta.reasoning_content, delta.reasoning, delta.tool_calls, delta.refusal].some(filled);
+  return [choice.text, delta.content, delta.reasoning_content, delta.reasoning, delta.tool_calls, delta.refusal].some(
+    filled,
+  );
 }
 
 /** Usage in Chat Completions' spelling. `prompt_tokens` includes cache reads and writes. */

@@ -5,13 +5,10 @@ import { SseSplitter } from '../wire/sse.ts';
 import { type BodyReadOptions, type BodyReads, readBody, readTextOf } from './body-reads.ts';
 import { type ChatEventMeaning, isPlainChunk, readChatEvent } from './chat-events.ts';
 import { completionAsEvents } from './completion-stream.ts';
-import { classifyHttpError } from './errors.ts';
+import { readHttpError } from './http-failure.ts';
 
 /** A single event longer than this, or that much without output, is a fault of the upstream, not an answer. */
 const maximumEventBytes = 32 * 1024 * 1024;
-/** How much of an error answer is read to classify it, and how long its bytes are waited for. */
-const errorBodyBytes = 64 * 1024;
-const errorBodyIdleMs = 10_000;
 
 export interface ChatStreamOptions extends BodyReadOptions {
   /** How many choices were asked for (`n`): the answer is whole when so many have finished. */
@@ -34,7 +31,7 @@ export interface ChatStream {
  * @throws GatewayError for every answer that is not one; nothing has reached the client then.
  */
 export async function openChatStream(response: UpstreamResponse, options: ChatStreamOptions): Promise<ChatStream> {
-  if (response.status !== 200) throw await httpError(response, options);
+  if (response.status !== 200) throw await readHttpError(response, options);
   const contentType = headerValue(response.headers, 'content-type') ?? '';
   const body = readBody(response.body, options);
   const reads = contentType.includes('json') ? await completionReads(body) : body;
@@ -154,21 +151,6 @@ async function completionReads(body: BodyReads): Promise<BodyReads> {
     abandon() {},
     linger() {},
   };
-}
-
-async function httpError(response: UpstreamResponse, options: BodyReadOptions): Promise<GatewayError> {
-  const idleMs = Math.min(options.idleMs, errorBodyIdleMs);
-  const { text } = await readTextOf(readBody(response.body, { ...options, idleMs }), errorBodyBytes);
-  return classifyHttpError({
-    status: response.status,
-    headers: {
-      retryAfter: headerValue(response.headers, 'retry-after'),
-      retryAfterMs: headerValue(response.headers, 'retry-after-ms'),
-      contentType: headerValue(response.headers, 'content-type'),
-    },
-    body: text,
-    now: options.clock.now(),
-  });
 }
 
 function notAnAnswer(contentType: string, sawDone: boolean): GatewayError {

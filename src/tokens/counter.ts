@@ -11,7 +11,7 @@ import type { CountReply, TextPiece } from './worker-protocol.ts';
 
 export interface TokenCounterOptions {
   readonly files?: TokenizerFiles;
-  /** How long the thread is kept without work; it holds about 30 MB. */
+  /** How long the thread is kept without work; it holds about 40 MB. */
   readonly idleMs?: number;
   /** Must not keep a process alive by itself. */
   readonly sleep?: (ms: number, signal: AbortSignal) => Promise<void>;

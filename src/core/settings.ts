@@ -5,6 +5,10 @@ import { type ModelAlias, modelAliases } from './model-aliases.ts';
 export const accountStrategies = ['fallback', 'round-robin', 'least-used', 'most-quota-left'] as const;
 export type AccountStrategy = (typeof accountStrategies)[number];
 
+/** Whether requests go to an endpoint of their own format: `auto` where all that they hold is proven to work there. */
+export const laneChoices = ['auto', 'native', 'translate'] as const;
+export type LaneChoice = (typeof laneChoices)[number];
+
 /** Where the device flow of one OAuth issuer lives. The client is public: there is normally no secret. */
 export interface OAuthSettings {
   readonly clientId: string;
@@ -33,6 +37,7 @@ export interface ProxySettings {
   /** Applied to the client's model before the account's list. */
   readonly modelAliases: readonly ModelAlias[];
   readonly accountStrategy: AccountStrategy;
+  readonly lane: LaneChoice;
   readonly debugLog: boolean;
   readonly logFileLimit: number;
   /** How long the usage ledger is kept. A month is the least: the longest quota window is counted from it. */
@@ -119,6 +124,7 @@ const schemas = {
   DEFAULT_MODEL: token,
   MODEL_ALIASES: modelAliases,
   ACCOUNT_STRATEGY: v.picklist(accountStrategies, `must be one of ${accountStrategies.join(', ')}`),
+  LANE: v.picklist(laneChoices, `must be one of ${laneChoices.join(', ')}`),
   DEBUG_LOG: boolean,
   LOG_FILE_LIMIT: wholeNumber(1, 10_000),
   USAGE_RETENTION_DAYS: wholeNumber(32, 3_650),
@@ -178,6 +184,7 @@ export function parseSettings(
     defaultModel: read('DEFAULT_MODEL') ?? 'qwen3-coder-plus',
     modelAliases: read('MODEL_ALIASES') ?? [],
     accountStrategy: read('ACCOUNT_STRATEGY') ?? 'fallback',
+    lane: read('LANE') ?? 'auto',
     debugLog: read('DEBUG_LOG') ?? false,
     logFileLimit: read('LOG_FILE_LIMIT') ?? 20,
     usageRetentionDays: read('USAGE_RETENTION_DAYS') ?? 365,

@@ -73,6 +73,6 @@ export function createUpstreamParts({
       modelFor: models.modelFor,
       countLocally: async (chat) => ({ tokens: Math.ceil(JSON.stringify(chat).length / 4), isEstimate: true }),
     }),
-    open: createLanes({ kinds, transport, clock, logger, userAgent, idleMs }),
+    open: createLanes({ kinds, transport, clock, logger, userAgent, idleMs, lane: () => settings().lane }),
   };
 }

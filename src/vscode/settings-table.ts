@@ -21,6 +21,7 @@ export const settingKeys: Readonly<Record<EditorSettingName, string>> = {
   DEFAULT_MODEL: 'defaultModel',
   MODEL_ALIASES: 'modelAliases',
   ACCOUNT_STRATEGY: 'accountStrategy',
+  LANE: 'lane',
   DEBUG_LOG: 'debugLog',
   LOG_FILE_LIMIT: 'logFileLimit',
   USAGE_RETENTION_DAYS: 'usageRetentionDays',

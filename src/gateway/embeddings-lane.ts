@@ -3,7 +3,7 @@ import { decodeInputs } from '../dialects/openai-embeddings/request.ts';
 import { readBody, readTextOf } from '../upstream/body-reads.ts';
 import { type EmbeddingVector, encodeVector } from '../upstream/embedding-vectors.ts';
 import { type EmbeddedBatch, editEmbeddingsRequest, maximumBatch, readEmbeddings } from '../upstream/embeddings.ts';
-import { readHttpError } from '../upstream/http-failure.ts';
+import { httpError } from '../upstream/failed-answer.ts';
 import type { Attempt, OpenedAnswer } from './attempt.ts';
 import type { ChatLaneOptions } from './chat-lane.ts';
 import { createPost } from './post.ts';
@@ -31,7 +31,7 @@ export function createEmbeddingsLane(options: ChatLaneOptions): (attempt: Attemp
       } as const;
       return post({ lease, exchange }, call, async (response) => {
         const reading = { signal, clock: options.clock, idleMs: options.idleMs };
-        if (response.status !== 200) throw await readHttpError(response, reading);
+        if (response.status !== 200) throw await httpError(response, reading);
         const { text, failure } = await readTextOf(readBody(response.body, reading), answerBytes);
         if (failure !== undefined) throw failure;
         const { vectors, inputTokens } = readEmbeddings(text, batch.length);

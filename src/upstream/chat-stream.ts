@@ -5,7 +5,7 @@ import { SseSplitter } from '../wire/sse.ts';
 import { type BodyReadOptions, type BodyReads, readBody, readTextOf } from './body-reads.ts';
 import { type ChatEventMeaning, isPlainChunk, readChatEvent } from './chat-events.ts';
 import { completionAsEvents } from './completion-stream.ts';
-import { readHttpError } from './http-failure.ts';
+import { httpError, notAnAnswer } from './failed-answer.ts';
 
 /** A single event longer than this, or that much without output, is a fault of the upstream, not an answer. */
 const maximumEventBytes = 32 * 1024 * 1024;
@@ -13,6 +13,8 @@ const maximumEventBytes = 32 * 1024 * 1024;
 export interface ChatStreamOptions extends BodyReadOptions {
   /** How many choices were asked for (`n`): the answer is whole when so many have finished. */
   readonly choices?: number;
+  /** An answer of usage alone is one: a probe for a single token may get none (cc-switch #4923). */
+  readonly mayBeEmpty?: boolean;
 }
 
 /** An upstream answer past its commit point: the first real output has been seen. */
@@ -31,7 +33,7 @@ export interface ChatStream {
  * @throws GatewayError for every answer that is not one; nothing has reached the client then.
  */
 export async function openChatStream(response: UpstreamResponse, options: ChatStreamOptions): Promise<ChatStream> {
-  if (response.status !== 200) throw await readHttpError(response, options);
+  if (response.status !== 200) throw await httpError(response, options);
   const contentType = headerValue(response.headers, 'content-type') ?? '';
   const body = readBody(response.body, options);
   const reads = contentType.includes('json') ? await completionReads(body) : body;
@@ -70,7 +72,12 @@ export async function openChatStream(response: UpstreamResponse, options: ChatSt
       for (const [index, event] of events.entries()) {
         const meaning = readChatEvent(event);
         note(meaning);
-        if (isDone) throw notAnAnswer(contentType, true);
+        if (isDone) {
+          if (options.mayBeEmpty !== true || usage === undefined) throw notAnAnswer(contentType, true);
+          for (let index = 0; !isWhole(); index++) finished.add(index);
+          isCommitted = true;
+          break;
+        }
         held.push({ event, usageOnly: meaning.usageOnly });
         heldBytes += event.length;
         if (!meaning.commits) continue;
@@ -151,13 +158,4 @@ async function completionReads(body: BodyReads): Promise<BodyReads> {
     abandon() {},
     linger() {},
   };
-}
-
-function notAnAnswer(contentType: string, sawDone: boolean): GatewayError {
-  const what = sawDone
-    ? 'an empty answer'
-    : contentType.includes('html')
-      ? 'a web page instead of an answer'
-      : 'no answer';
-  return new GatewayError('upstream_protocol', `Qwen sent ${what}.`);
 }

@@ -1,4 +1,4 @@
-import type { GatewayError } from '../core/errors.ts';
+import { GatewayError } from '../core/errors.ts';
 import { headerValue, type UpstreamResponse } from '../core/upstream.ts';
 import { type BodyReadOptions, readBody, readTextOf } from './body-reads.ts';
 import { classifyHttpError } from './errors.ts';
@@ -7,8 +7,8 @@ import { classifyHttpError } from './errors.ts';
 const errorBodyBytes = 64 * 1024;
 const errorBodyIdleMs = 10_000;
 
-/** Reads what an answer other than 200 says, as far as it comes, and classifies it. */
-export async function readHttpError(response: UpstreamResponse, options: BodyReadOptions): Promise<GatewayError> {
+/** What an answer with another status than 200 means, read from its body. */
+export async function httpError(response: UpstreamResponse, options: BodyReadOptions): Promise<GatewayError> {
   const idleMs = Math.min(options.idleMs, errorBodyIdleMs);
   const { text } = await readTextOf(readBody(response.body, { ...options, idleMs }), errorBodyBytes);
   return classifyHttpError({
@@ -21,4 +21,14 @@ export async function readHttpError(response: UpstreamResponse, options: BodyRea
     body: text,
     now: options.clock.now(),
   });
+}
+
+/** An answer with status 200 that holds none. */
+export function notAnAnswer(contentType: string, sawDone: boolean): GatewayError {
+  const what = sawDone
+    ? 'an empty answer'
+    : contentType.includes('html')
+      ? 'a web page instead of an answer'
+      : 'no answer';
+  return new GatewayError('upstream_protocol', `Qwen sent ${what}.`);
 }

@@ -269,6 +269,13 @@ describe('server: completions with the openai SDK', () => {
       }
     });
 
+    it('is there in the demo', async () => {
+      await start({ accounts: {} });
+      const answer = await server.client.completions.create({ model: 'gpt-3.5-turbo-instruct', prompt: 'x' });
+      assert.ok((answer.choices[0]?.text.length ?? 0) > 0);
+      assert.equal(answer.choices[0]?.finish_reason, 'stop');
+    });
+
     it('ends a stream that breaks off truthfully', async () => {
       await start({ accounts: {} });
       await addCoding();

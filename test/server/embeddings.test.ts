@@ -311,5 +311,12 @@ describe('server: embeddings with the openai SDK', () => {
       ['text-embedding-v4', 'text-embedding-v3'],
     );
     assert.equal((await server.client.models.retrieve(model)).id, model);
+    const codex = await server.raw('/v1/models?client_version=0.169.0', { method: 'GET' });
+    const anthropic = await server.raw('/v1/models?limit=1000', {
+      method: 'GET',
+      headers: { 'anthropic-version': '2023-06-01' },
+    });
+    for (const { status, text } of [codex, anthropic])
+      assert.deepEqual([status, text.includes('qwen3-coder-plus'), text.includes('embedding')], [200, true, false]);
   });
 });

@@ -14,7 +14,9 @@ const maximumLimit = 1_000;
  * @throws GatewayError `invalid_request` for a limit or a cursor that is none.
  */
 export function encodeModelPage(models: readonly ListedModel[], query: URLSearchParams): JsonObject {
-  const all = [...models.map((model) => encodeModel(model, model.id)), ...models.map(toDiscovery)];
+  // Anthropic's API has no embeddings.
+  const chats = models.filter(({ mode }) => mode !== 'embedding');
+  const all = [...chats.map((model) => encodeModel(model, model.id)), ...chats.map(toDiscovery)];
   const limit = limitOf(query.get('limit'));
   const after = place(all, query, 'after_id');
   const before = place(all, query, 'before_id');

@@ -12,6 +12,7 @@ import { type ChatAnswer, type ChatLaneOptions, createChatLane } from './chat-la
 import { createCompletionsLane } from './completions-lane.ts';
 import { createEmbeddingsLane } from './embeddings-lane.ts';
 import { createNativeLane, type NativeLane, type NativeLaneOptions } from './native-lane.ts';
+import { responsesSurface } from './responses-native.ts';
 
 export interface LaneOptions extends ChatLaneOptions, NativeLaneOptions {
   readonly logger: Logger;
@@ -28,6 +29,7 @@ export function createLanes(options: LaneOptions): (attempt: Attempt) => Promise
   const openCompletions = createCompletionsLane(options);
   const natives: Readonly<Partial<Record<WireFormat, NativeLane>>> = {
     'anthropic-messages': createNativeLane(anthropicSurface, options),
+    'openai-responses': createNativeLane(responsesSurface, options),
   };
 
   return async (attempt) => {

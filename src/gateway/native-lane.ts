@@ -25,7 +25,10 @@ export interface NativeSurface {
   documentAsStream(document: JsonObject): string | undefined;
   /** Edits the answer's events for the client. @param model as it was asked for. */
   createEditor(options: { readonly model: string | undefined; readonly account: string }): (event: Buffer) => Buffer;
+  /** The whole answer, from every event of it. */
   fold(events: readonly Buffer[]): JsonObject;
+  /** The last words of a stream that breaks off, where they depend on what has been said. */
+  fail?(error: GatewayError, said: { readonly first: Buffer; readonly last: Buffer }): string;
 }
 
 export interface NativeLaneOptions extends ChatLaneOptions {
@@ -99,13 +102,24 @@ export function createNativeLane(surface: NativeSurface, options: NativeLaneOpti
         model: request.echoedModel ?? request.model,
         account: tagOf(lease.account),
       });
+      let first: Buffer | undefined;
+      let last: Buffer | undefined;
       return {
         lane: 'native',
         async *batches() {
-          for await (const batch of stream.batches()) yield batch.map(edit);
+          for await (const batch of stream.batches()) {
+            const edited = batch.map(edit);
+            first ??= edited[0];
+            last = edited.at(-1) ?? last;
+            yield edited;
+          }
         },
-        end: () => stream.last,
-        document: surface.fold,
+        end: () => edit(stream.last).toString(),
+        document: (events) => surface.fold([...events, edit(stream.last)]),
+        ...(surface.fail && {
+          fail: (error) =>
+            first === undefined || last === undefined ? undefined : surface.fail?.(error, { first, last }),
+        }),
         get usage() {
           return stream.usage;
         },

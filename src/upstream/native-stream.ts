@@ -34,7 +34,7 @@ export interface NativeStream {
    */
   batches(): AsyncGenerator<readonly Buffer[], void>;
   /** The event that ended the answer, once `batches` has ended well. */
-  readonly last: string;
+  readonly last: Buffer;
   readonly usage: Usage | undefined;
 }
 
@@ -97,7 +97,7 @@ export async function openNativeStream(
 
   return {
     get last() {
-      return last?.toString() ?? '';
+      return last ?? Buffer.alloc(0);
     },
     get usage() {
       return usage;

@@ -103,7 +103,6 @@ describe('cli', () => {
       LANE: 'fast',
       ACCOUNT_STRATEGY: 'random',
       DEBUG_LOG: 'x',
-      LANE: 'x',
       LEAK_REPAIR: 'x',
       VISION_FALLBACK: 'x',
       CACHE_MARKERS: 'x',

@@ -13,7 +13,7 @@ export interface KeyOptions {
 }
 
 /** The routes that faults can be scripted for. */
-export type Route = 'chat' | 'messages' | 'completions' | 'embeddings' | 'models' | 'count-tokens';
+export type Route = 'chat' | 'responses' | 'messages' | 'completions' | 'embeddings' | 'models' | 'count-tokens';
 
 /** Which requests a script or a fault is meant for. */
 export interface Matcher {

@@ -6,10 +6,12 @@ import { applyFault } from './faults.ts';
 import { answerMessages } from './messages.ts';
 import { answerCountTokens, answerModels } from './models.ts';
 import type { Reply } from './reply.ts';
+import { answerResponses } from './responses.ts';
 
 const routes: Readonly<Record<Route, (request: RouteRequest) => RouteResult>> = {
   chat: answerChat,
   messages: answerMessages,
+  responses: answerResponses,
   completions: answerCompletions,
   embeddings: answerEmbeddings,
   models: answerModels,

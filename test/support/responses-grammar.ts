@@ -109,9 +109,9 @@ export function readResponsesStream(text: string): readonly ResponseEvent[] {
     .map((block) => {
       const [event, data] = block.split('\n');
       assert.ok(event !== undefined && data !== undefined, block);
-      assert.ok(event.startsWith('event: ') && data.startsWith('data: '), block);
-      const parsed = JSON.parse(data.slice(6)) as ResponseEvent;
-      assert.equal(event.slice(7), parsed.type);
+      assert.match(block, /^event: ?\S+\ndata: ?\{/);
+      const parsed = JSON.parse(data.slice(5)) as ResponseEvent;
+      assert.equal(event.slice(6).trim(), parsed.type);
       return parsed;
     });
 }

@@ -1,5 +1,4 @@
 import * as vscode from 'vscode';
-import { exportAccounts, importAccounts } from './account-files.ts';
 import { pickAccount, showAccounts } from './accounts.ts';
 import { type App, showFailure } from './app.ts';
 import { type CommandId, commandIds } from './command-ids.ts';
@@ -24,8 +23,8 @@ function commandTable(app: App, signIn: SignIn): Readonly<Record<CommandId, () =
       if (account !== undefined) await testAccount(app, account);
     },
     'qwenProxy.showAccounts': () => showAccounts(app, addAccount, signIn),
-    'qwenProxy.exportAccounts': () => exportAccounts(app),
-    'qwenProxy.importAccounts': () => importAccounts(app),
+    'qwenProxy.exportAccounts': async () => (await import('./account-files.ts')).exportAccounts(app),
+    'qwenProxy.importAccounts': async () => (await import('./account-files.ts')).importAccounts(app),
     'qwenProxy.exportUsage': () => exportUsage(app),
     'qwenProxy.start': () => startProxy(app),
     'qwenProxy.stop': () => app.host.stop(),

@@ -1,6 +1,7 @@
 import * as vscode from 'vscode';
 import { systemClock } from '../core/clock.ts';
 import { type App, offer, showFailure } from './app.ts';
+import { registerChatModels } from './chat-models.ts';
 import { registerCommands } from './commands.ts';
 import { createContextKeys } from './context-keys.ts';
 import { restartProxy, startProxy, tellProblem } from './lifecycle.ts';
@@ -62,6 +63,7 @@ function wire(context: vscode.ExtensionContext): void {
     createStatusBar(host),
     createContextKeys(host),
     registerCommands(app, signIn.signIn),
+    registerChatModels(app),
     secrets.onDidChange(() => void host.secretsChanged().catch((error) => log.error(String(error)))),
     vscode.workspace.onDidChangeConfiguration((event) => void followSettings(app, event, reportSettings)),
   );

@@ -34,7 +34,8 @@ const settings: Readonly<Record<string, Setting>> = manifest.contributes.configu
 
 function vscodeSources(): string[] {
   const folder = join(root, 'src', 'vscode');
-  return readdirSync(folder).map((name) => readFileSync(join(folder, name), 'utf8'));
+  const names = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts'));
+  return names.map((name) => readFileSync(join(folder, name), 'utf8'));
 }
 
 /** Every text that goes through `l10n.t`. Fails on one that is no plain literal, which no translator could find. */

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { findFreePort } from '../../support/free-port.ts';
 import { repositoryDir } from '../host/paths.ts';
 import { installVsix } from '../host/run-in-host.ts';
-import { type Settings, startVsCodeServer, type VsCodeServer } from '../host/server.ts';
+import { type Settings, startVsCodeServer, type VsCodeServer, type VsCodeServerOptions } from '../host/server.ts';
 import { waitFor } from '../host/wait.ts';
 import { openWindow, type VsCodeWindow, type WindowOptions } from '../host/window.ts';
 
@@ -22,9 +22,14 @@ export interface Editor {
   stop(): Promise<void>;
 }
 
-export async function startEditor(settings: Settings = {}, locale?: string): Promise<Editor> {
+export async function startEditor(
+  settings: Settings = {},
+  locale?: string,
+  more: Pick<VsCodeServerOptions, 'extensions' | 'env'> = {},
+): Promise<Editor> {
   const port = await findFreePort();
   const server = await startVsCodeServer({
+    ...more,
     machineSettings: { 'qwenProxy.port': port, ...settings },
     ...(locale !== undefined && { locale }),
   });

@@ -2,6 +2,7 @@ import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isJsonObject, numberField, objectItems, parseJson, stringField } from '../core/json.ts';
 import type { WrittenFile } from './write-file.ts';
+import { writeLogName } from './write-log-name.ts';
 
 /** One write into a client's file. */
 export interface LoggedWrite extends WrittenFile {
@@ -9,9 +10,6 @@ export interface LoggedWrite extends WrittenFile {
   /** Address that was written. */
   readonly origin: string;
 }
-
-/** Name of the file in the state folder; its presence says that there is something to keep right. */
-export const writeLogName = 'configured-clients.json';
 
 /** What was written into clients' files, oldest first. A file that cannot be read counts as empty. */
 export async function readWriteLog(directory: string): Promise<readonly LoggedWrite[]> {

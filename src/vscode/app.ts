@@ -7,6 +7,8 @@ export interface App {
   readonly host: ServerHost;
   readonly log: vscode.LogOutputChannel;
   readonly extensionUri: vscode.Uri;
+  /** Folder of ledger, health and what was written into clients' files. */
+  readonly stateDirectory: string;
 }
 
 /** A button of a message. */

@@ -14,6 +14,9 @@ export const commandIds = [
   'qwenProxy.freePort',
   'qwenProxy.copyEndpoint',
   'qwenProxy.copyApiKey',
+  'qwenProxy.configureClient',
+  'qwenProxy.undoClient',
+  'qwenProxy.keepRunning',
   'qwenProxy.showLog',
 ] as const;
 

@@ -1,6 +1,7 @@
 import * as vscode from 'vscode';
 import { pickAccount, showAccounts } from './accounts.ts';
 import { type App, showFailure } from './app.ts';
+import type { ClientFeatures } from './clients/main.ts';
 import { type CommandId, commandIds } from './command-ids.ts';
 import { exportUsage } from './export-usage.ts';
 import { copyApiKey, copyEndpoint, restartProxy, startProxy, useFreePort } from './lifecycle.ts';
@@ -9,7 +10,11 @@ import type { SignIn } from './sign-in.ts';
 import { removeAccount, testAccount } from './verdict.ts';
 
 /** Everything the user can ask for; the ids are those of the manifest. */
-function commandTable(app: App, signIn: SignIn): Readonly<Record<CommandId, () => unknown>> {
+function commandTable(
+  app: App,
+  signIn: SignIn,
+  loadClients: () => Promise<ClientFeatures>,
+): Readonly<Record<CommandId, () => unknown>> {
   const addAccount = () => login(app, signIn);
   return {
     'qwenProxy.login': addAccount,
@@ -32,13 +37,20 @@ function commandTable(app: App, signIn: SignIn): Readonly<Record<CommandId, () =
     'qwenProxy.freePort': () => useFreePort(app),
     'qwenProxy.copyEndpoint': () => copyEndpoint(app),
     'qwenProxy.copyApiKey': () => copyApiKey(app),
+    'qwenProxy.configureClient': async () => (await loadClients()).configure(),
+    'qwenProxy.undoClient': async () => (await loadClients()).undo(),
+    'qwenProxy.keepRunning': async () => (await loadClients()).keepRunning(),
     'qwenProxy.showLog': () => app.log.show(true),
   };
 }
 
 /** Registers the table; a command that fails says so instead of leaving it to the editor's own message. */
-export function registerCommands(app: App, signIn: SignIn): vscode.Disposable {
-  const table = commandTable(app, signIn);
+export function registerCommands(
+  app: App,
+  signIn: SignIn,
+  loadClients: () => Promise<ClientFeatures>,
+): vscode.Disposable {
+  const table = commandTable(app, signIn, loadClients);
   const registrations = commandIds.map((id) =>
     vscode.commands.registerCommand(id, async () => {
       try {

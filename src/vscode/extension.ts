@@ -2,6 +2,7 @@ import * as vscode from 'vscode';
 import { systemClock } from '../core/clock.ts';
 import { type App, offer, showFailure } from './app.ts';
 import { registerChatModels } from './chat-models.ts';
+import { createClientLoader, registerClientFeatures } from './client-features.ts';
 import { registerCommands } from './commands.ts';
 import { createContextKeys } from './context-keys.ts';
 import { restartProxy, startProxy, tellProblem } from './lifecycle.ts';
@@ -53,7 +54,8 @@ function wire(context: vscode.ExtensionContext): void {
     },
   });
   running = host;
-  const app: App = { host, log, extensionUri: context.extensionUri };
+  const app: App = { host, log, extensionUri: context.extensionUri, stateDirectory: context.globalStorageUri.fsPath };
+  const loadClients = createClientLoader(app);
   const signIn = createSignIn(app);
   const reportSettings = createSettingsReporter(log);
   context.subscriptions.push(
@@ -62,7 +64,8 @@ function wire(context: vscode.ExtensionContext): void {
     signIn,
     createStatusBar(host),
     createContextKeys(host),
-    registerCommands(app, signIn.signIn),
+    registerCommands(app, signIn.signIn, loadClients),
+    registerClientFeatures(app, loadClients, context),
     registerChatModels(app),
     secrets.onDidChange(() => void host.secretsChanged().catch((error) => log.error(String(error)))),
     vscode.workspace.onDidChangeConfiguration((event) => void followSettings(app, event, reportSettings)),

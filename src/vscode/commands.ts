@@ -5,7 +5,6 @@ import type { ClientFeatures } from './clients/main.ts';
 import { type CommandId, commandIds } from './command-ids.ts';
 import { exportUsage } from './export-usage.ts';
 import { copyApiKey, copyEndpoint, restartProxy, startProxy, useFreePort } from './lifecycle.ts';
-import { login } from './login.ts';
 import type { SignIn } from './sign-in.ts';
 import { removeAccount, testAccount } from './verdict.ts';
 
@@ -15,7 +14,7 @@ function commandTable(
   signIn: SignIn,
   loadClients: () => Promise<ClientFeatures>,
 ): Readonly<Record<CommandId, () => unknown>> {
-  const addAccount = () => login(app, signIn);
+  const addAccount = async () => (await import('./login.ts')).login(app, signIn);
   return {
     'qwenProxy.login': addAccount,
     'qwenProxy.addAccount': addAccount,

@@ -9,7 +9,7 @@ import { baseUrlOf } from '../../clients/verify.ts';
 import { type App, offer } from '../app.ts';
 import { pickClient, pickModel } from './pick.ts';
 import { withDiff } from './show-diff.ts';
-import { clientHome, findEndpoint, listModels } from './surroundings.ts';
+import { clientHome, findEndpoint, listModels, shortPath } from './surroundings.ts';
 import { testClient } from './tell-verdict.ts';
 
 const commandTimeoutMs = 60_000;
@@ -41,7 +41,7 @@ async function editFile(
   if (plan.kind === 'refused') return offerSnippet(app, { client, endpoint, reason: refusal(plan) });
   const { path, realPath, text } = plan.file;
   if (plan.kind === 'edit') {
-    const title = vscode.l10n.t('{0}: {1}, now and with Qwen Proxy', client.name, path);
+    const title = vscode.l10n.t('{0}: {1}, now and with Qwen Proxy', client.name, shortPath(path));
     const view = { title, path, before: text ?? '', after: plan.after, secret: endpoint.key };
     const answer = await withDiff(view, () => askToWrite(client, text !== undefined));
     if (answer === undefined) return;
@@ -74,11 +74,17 @@ async function askToWrite(client: Client, isThere: boolean): Promise<'write' | '
 function refusal({ file, reason }: Extract<EditPlan, { kind: 'refused' }>): string {
   switch (reason) {
     case 'unreadable':
-      return vscode.l10n.t('{0} cannot be read as it is, so it was not touched.', file.path);
+      return vscode.l10n.t('{0} cannot be read as it is, so it was not touched.', shortPath(file.path));
     case 'repository':
-      return vscode.l10n.t('{0} belongs to a repository, where no key should be; it was not touched.', file.realPath);
+      return vscode.l10n.t(
+        '{0} belongs to a repository, where no key should be; it was not touched.',
+        shortPath(file.realPath),
+      );
     case 'hides-other':
-      return vscode.l10n.t('A new {0} would hide the older settings beside it, so none was made.', file.path);
+      return vscode.l10n.t(
+        'A new {0} would hide the older settings beside it, so none was made.',
+        shortPath(file.path),
+      );
   }
 }
 

@@ -5,7 +5,7 @@ import * as vscode from 'vscode';
 import { findStaleClients } from '../../clients/configure.ts';
 import { messageOf } from '../../core/message-of.ts';
 import { type App, offer, showLogAction } from '../app.ts';
-import { offerRewrites, rewrite } from './rewrite.ts';
+import { offerRewrites, rewriteClients } from './rewrite.ts';
 import {
   findFreePort,
   findNode,
@@ -18,7 +18,7 @@ import {
   waitForService,
 } from './service.ts';
 import { type ServiceProgram, serviceManager, windowsScript } from './service-files.ts';
-import { clientHome, findEndpoint } from './surroundings.ts';
+import { clientHome, findEndpoint, shortPath } from './surroundings.ts';
 
 /** Sets up a server of this user that needs no window, after the user's own yes; or updates or removes it. */
 export async function keepRunning(app: App): Promise<void> {
@@ -60,7 +60,7 @@ export async function keepRunning(app: App): Promise<void> {
   }
   await saveServiceOrigin(app.stateDirectory, origin);
   if (managerOf(program) === undefined) return tellScript(program);
-  await rewrite(app, await findStaleClients(clientHome(app), { origin, key: where.key }), origin);
+  await rewriteClients(app, await findStaleClients(clientHome(app), { origin, key: where.key }), origin);
   const stop = vscode.l10n.t('Run "Qwen: Keep Running Outside VS Code…" again to end it.');
   await vscode.window.showInformationMessage(
     vscode.l10n.t('Your accounts are served at {0}, with or without a window. {1}', origin, stop),
@@ -85,9 +85,9 @@ async function askConsent(facts: { readonly count: number; readonly home: string
   const yes = vscode.l10n.t('Copy Accounts and Start');
   const message = vscode.l10n.t('Keep your Qwen accounts served while no window is open?');
   const detail = vscode.l10n.t(
-    'The keys of {0} accounts and the key for clients are copied to {1}, readable by you alone, and a service of your user serves them at {2} from now on. Clients configured here are moved to it. Sign-ins stay in this editor: their tokens can have one owner only.',
+    'The keys of your API-key accounts ({0}) and the key for clients are copied to {1}, readable by you alone, and a service of your user serves them at {2} from now on. Clients configured here are moved to it. Sign-ins stay in this editor: their tokens can have one owner only.',
     facts.count,
-    facts.home,
+    shortPath(facts.home),
     facts.origin,
   );
   return (await vscode.window.showWarningMessage(message, { modal: true, detail }, yes)) === yes;

@@ -3,7 +3,7 @@ import type { Client, ClientModel, Endpoint } from '../../clients/client.ts';
 import { type DetectedClient, detectClients } from '../../clients/detect.ts';
 import { clients } from '../../clients/table.ts';
 import type { App } from '../app.ts';
-import { clientHome } from './surroundings.ts';
+import { clientHome, shortPath } from './surroundings.ts';
 
 /** Asks for a client; those that are there come first, with how they are configured now. */
 export async function pickClient(app: App, origin: string): Promise<Client | undefined> {
@@ -53,7 +53,7 @@ function describe({ isInstalled, setting }: DetectedClient, origin: Endpoint['or
 
 function explain(client: Client, folders: ReturnType<typeof clientHome>['folders']): string {
   const [path] = client.file?.paths(folders) ?? [];
-  if (path !== undefined) return vscode.l10n.t('Edits {0}', path);
+  if (path !== undefined) return vscode.l10n.t('Edits {0}', shortPath(path));
   if (client.id === 'copilot-chat') return vscode.l10n.t('Has your models in its model picker already');
   const nothing = { origin: '', key: '', model: { id: '', name: '' } };
   return vscode.l10n.t('Copies the settings for {0}', client.snippet(nothing).place);

@@ -19,18 +19,19 @@ export async function offerRewrites(app: App): Promise<void> {
     'The address or key of Qwen Proxy changed, and these clients still use the old one: {0}',
     names,
   );
+  const rewrite = async () => {
+    await rewriteClients(app, stale, origin);
+    await vscode.window.showInformationMessage(vscode.l10n.t('{0} now use {1}.', names, origin));
+  };
   await offer(vscode.window.showInformationMessage, text, [
-    { label: vscode.l10n.t('Rewrite Their Settings'), run: () => rewrite(app, stale, origin) },
+    { label: vscode.l10n.t('Rewrite Their Settings'), run: rewrite },
   ]);
 }
 
 /** Writes the planned texts, each with a copy beside it. */
-export async function rewrite(app: App, stale: readonly StaleClient[], origin: string): Promise<void> {
-  if (stale.length === 0) return;
+export async function rewriteClients(app: App, stale: readonly StaleClient[], origin: string): Promise<void> {
   for (const each of stale) {
     await writeClient(clientHome(app), { ...each, origin });
     app.log.info(`Configured ${each.client.name}: ${each.path}`);
   }
-  const names = stale.map(({ client }) => client.name).join(', ');
-  await vscode.window.showInformationMessage(vscode.l10n.t('{0} now use {1}.', names, origin));
 }

@@ -20,7 +20,9 @@ export async function withDiff<Answer>(view: DiffView, ask: () => Thenable<Answe
   const provider = vscode.workspace.registerTextDocumentContentProvider(scheme, {
     provideTextDocumentContent: ({ authority }) => texts[authority] ?? '',
   });
-  const uriOf = (side: string) => vscode.Uri.from({ scheme, authority: side, path: `/${basename(view.path)}` });
+  // As JSON with comments: a client's own comments are no errors.
+  const name = basename(view.path).replace(/\.json$/, '.jsonc');
+  const uriOf = (side: string) => vscode.Uri.from({ scheme, authority: side, path: `/${name}` });
   try {
     await vscode.commands.executeCommand('vscode.diff', uriOf('before'), uriOf('after'), view.title, { preview: true });
     return await ask();

@@ -14,6 +14,12 @@ export function clientHome(app: App): ClientHome {
   return { stateDirectory: app.stateDirectory, folders: { home: homedir(), environment: process.env } };
 }
 
+/** A path as people write it, with `~` for the home folder. */
+export function shortPath(path: string): string {
+  const home = homedir();
+  return path.startsWith(`${home}/`) || path.startsWith(`${home}\\`) ? `~${path.slice(home.length)}` : path;
+}
+
 /** Address and key that clients need; where there is nothing to go to, the user is told and gets `undefined`. */
 export async function findEndpoint(app: App): Promise<Omit<Endpoint, 'model'> | undefined> {
   const { url, accounts } = app.host.lastSnapshot;

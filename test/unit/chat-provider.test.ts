@@ -147,13 +147,17 @@ describe('chat provider: models', () => {
       name: 'M',
       context_window: 1000,
       max_output_tokens: 200,
-      capabilities: { vision: false, tools: true },
+      supports_vision: false,
+      supports_function_calling: true,
     });
     assert.deepEqual([full?.name, full?.maxInputTokens, full?.maxOutputTokens], ['M', 800, 200]);
     assert.deepEqual(full?.capabilities, { imageInput: false, toolCalling: true });
     assert.deepEqual([list({})?.maxInputTokens, list({})?.maxOutputTokens], [122_880, 8_192]);
     assert.equal(list({ context_window: 1000, max_output_tokens: 1000 })?.maxInputTokens, 500);
   });
+
+  it('leaves out what is no model to chat with', () =>
+    assert.deepEqual(toModelInformation('{"data":[{"id":"e","mode":"embedding"}]}'), []));
 
   it('lists nothing for an answer that is no list', () => assert.deepEqual(toModelInformation('<html>'), []));
 

@@ -4,7 +4,7 @@ const imageTokens = 1_200;
 
 /**
  * Tokens of a text, estimated on the high side: the editor asks often and cuts prompts by it, so it has to be cheap and
- * must not be too small. Chinese, Japanese and Korean take about two tokens for three characters in Qwen's vocabulary,
+ * must not be too small. The server's own count may ask Qwen, and is no call for every part of a prompt. Chinese, Japanese and Korean take about two tokens for three characters in Qwen's vocabulary,
  * other text about one for three and a half.
  */
 export function estimateTokens(text: string, options: { readonly images?: number } = {}): number {

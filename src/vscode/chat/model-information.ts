@@ -1,13 +1,5 @@
 import type * as vscode from 'vscode';
-import {
-  isJsonObject,
-  type JsonObject,
-  numberField,
-  objectField,
-  objectItems,
-  parseJson,
-  stringField,
-} from '../../core/json.ts';
+import { isJsonObject, type JsonObject, numberField, objectItems, parseJson, stringField } from '../../core/json.ts';
 
 /** For models of which nobody published a limit. */
 const unknownContextTokens = 131_072;
@@ -21,10 +13,9 @@ export function toModelInformation(text: string): readonly vscode.LanguageModelC
 
 function toInformation(model: JsonObject): vscode.LanguageModelChatInformation[] {
   const id = stringField(model, 'id');
-  if (id === undefined) return [];
+  if (id === undefined || model.mode === 'embedding') return [];
   const window = numberField(model, 'context_window') ?? unknownContextTokens;
   const output = Math.min(numberField(model, 'max_output_tokens') ?? unknownOutputTokens, Math.floor(window / 2));
-  const capabilities = objectField(model, 'capabilities') ?? {};
   return [
     {
       id,
@@ -35,7 +26,10 @@ function toInformation(model: JsonObject): vscode.LanguageModelChatInformation[]
       tooltip: id,
       maxInputTokens: window - output,
       maxOutputTokens: output,
-      capabilities: { imageInput: capabilities.vision !== false, toolCalling: capabilities.tools !== false },
+      capabilities: {
+        imageInput: model.supports_vision !== false,
+        toolCalling: model.supports_function_calling !== false,
+      },
     },
   ];
 }

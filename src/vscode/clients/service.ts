@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { chmod, copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -51,7 +51,8 @@ export async function installProgram(
     await mkdir(each, { recursive: true, mode: 0o700 });
     await chmod(each, 0o700);
   }
-  for (const name of ['cli.js', 'server.js']) await copyFile(join(dist, name), join(folder, name));
+  for (const entry of await readdir(dist, { withFileTypes: true }))
+    if (entry.isFile()) await copyFile(join(dist, entry.name), join(folder, entry.name));
   const path = join(folder, '.env');
   await rm(path, { force: true });
   await writeFile(path, serviceEnvironment(settings), { mode: 0o600 });

@@ -3,7 +3,7 @@ import * as vscode from 'vscode';
 import type { ClientModel, Endpoint } from '../../clients/client.ts';
 import type { ClientHome } from '../../clients/configure.ts';
 import { readAll, sendLocally } from '../../clients/local-request.ts';
-import { isJsonObject, numberField, objectField, objectItems, parseJson, stringField } from '../../core/json.ts';
+import { isJsonObject, numberField, objectItems, parseJson, stringField } from '../../core/json.ts';
 import { type App, offer } from '../app.ts';
 import { startProxy } from '../lifecycle.ts';
 
@@ -52,10 +52,10 @@ export async function listModels({ origin, key }: Omit<Endpoint, 'model'>): Prom
 
 function toModel(model: Parameters<typeof stringField>[0]): ClientModel[] {
   const id = stringField(model, 'id');
-  if (id === undefined) return [];
+  if (id === undefined || model.mode === 'embedding') return [];
   const contextWindow = numberField(model, 'context_window');
   const maxOutput = numberField(model, 'max_output_tokens');
-  const vision = objectField(model, 'capabilities')?.vision;
+  const vision = model.supports_vision;
   return [
     {
       id,

@@ -12,6 +12,7 @@ export interface ClientVerdict {
   readonly durationMs: number;
 }
 
+const codingToolsOnly = /\bcoding (agents|tools)\b/i;
 const question = 'Answer with the word ok.';
 const maxTokens = 16;
 const timeoutMs = 60_000;
@@ -58,7 +59,9 @@ export async function verifyClient(
     const text = await readAll(answer);
     if (answer.statusCode === 200) return verdict({ ok: true, isForToolsOnly: false, message: '' });
     const { message, code } = readError(answer.statusCode ?? 0, text);
-    return verdict({ ok: false, isForToolsOnly: code === 'client_rejected', message });
+    // Anthropic's shape has no code for it.
+    const isForToolsOnly = code === 'client_rejected' || (code === 'permission_error' && codingToolsOnly.test(message));
+    return verdict({ ok: false, isForToolsOnly, message });
   } catch (error) {
     return verdict({
       ok: false,

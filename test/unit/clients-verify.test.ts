@@ -57,6 +57,13 @@ describe('clients: verification', () => {
     ['an error of OpenAI’s shape', 401, '{"error":{"message":"No.","code":"invalid_api_key"}}', 'No.', false],
     ['an error of Anthropic’s shape', 404, '{"type":"error","error":{"type":"x","message":"Gone."}}', 'Gone.', false],
     ['a plan for tools only', 403, '{"error":{"message":"Tools only.","code":"client_rejected"}}', 'Tools only.', true],
+    [
+      'the same in Anthropic’s shape',
+      403,
+      '{"type":"error","error":{"type":"permission_error","message":"For Coding Agents only."}}',
+      'For Coding Agents only.',
+      true,
+    ],
     ['no JSON at all', 502, 'Bad Gateway', 'HTTP 502: Bad Gateway', false],
   ];
   for (const [name, status, body, message, isForToolsOnly] of failures)

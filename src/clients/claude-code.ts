@@ -3,7 +3,13 @@ import { objectField, stringField } from '../core/json.ts';
 import { anthropicBase, type Client, type Endpoint } from './client.ts';
 import { editJson, readJson } from './edit-json.ts';
 
-/** https://code.claude.com/docs/en/settings: `env` of the user's settings wins over the shell's variables. */
+/** Claude Code takes every model that it does not know for one of this size: observed with 2.1.330. */
+const assumedWindow = 1_000_000;
+
+/**
+ * https://code.claude.com/docs/en/env-vars; `env` of the user's settings wins over the shell's variables. Where the window
+ * is smaller than assumed, the conversation is compacted before Qwen refuses it.
+ */
 const variables = (endpoint: Endpoint) => ({
   ANTHROPIC_BASE_URL: anthropicBase(endpoint),
   ANTHROPIC_AUTH_TOKEN: endpoint.key,
@@ -11,6 +17,9 @@ const variables = (endpoint: Endpoint) => ({
   ANTHROPIC_DEFAULT_OPUS_MODEL: endpoint.model.id,
   ANTHROPIC_DEFAULT_SONNET_MODEL: endpoint.model.id,
   ANTHROPIC_DEFAULT_HAIKU_MODEL: endpoint.model.id,
+  ...((endpoint.model.contextWindow ?? assumedWindow) < assumedWindow && {
+    CLAUDE_CODE_AUTO_COMPACT_WINDOW: String(endpoint.model.contextWindow),
+  }),
 });
 
 export const claudeCode: Client = {

@@ -379,6 +379,17 @@ describe('clients: their files', () => {
   });
 });
 
+describe('clients: Claude Code', () => {
+  const windowOf = (contextWindow: number) => {
+    const after = editText(fileOf('claude-code'), '', { ...endpoint, model: { ...endpoint.model, contextWindow } });
+    return JSON.parse(after ?? '').env.CLAUDE_CODE_AUTO_COMPACT_WINDOW;
+  };
+  it('is told of a window that is smaller than it assumes', () => {
+    assert.equal(windowOf(262_144), '262144');
+    assert.equal(windowOf(1_000_000), undefined);
+  });
+});
+
 describe('clients: snippets', () => {
   for (const client of clients)
     it(`${client.name} gets address, key, model and place`, () => {

@@ -134,6 +134,20 @@ describe('configuring clients in the installed extension', () => {
     );
   });
 
+  for (const [client, path] of [
+    ['Claude Code', '.claude/settings.json'],
+    ['Codex', '.codex/config.toml'],
+  ] as const)
+    it(`tests ${client} in the API that it speaks`, async () => {
+      await rm(join(editor.server.homeDir, path), { force: true });
+      await choose(client);
+      await window.quickPick.choose('Write this and test it');
+      await (await window.notification(new RegExp(`${client} is configured\\. qwen3-coder-plus answered`))).dismiss();
+      await window.runCommand('Qwen: Undo Client Configuration…');
+      await window.quickPick.choose(client);
+      await (await window.notification(/was removed: there was none before/)).dismiss();
+    });
+
   it('says that the chat has the models already', async () => {
     await window.runCommand('Qwen: Configure a Client…');
     await window.quickPick.choose('Copilot Chat');
@@ -201,5 +215,43 @@ describe('configuring clients in the installed extension', () => {
       '--user restart qwen-openai-proxy.service',
       '--user disable --now qwen-openai-proxy.service',
     ]);
+  });
+});
+
+describe('configuring clients in Chinese', () => {
+  let simulator: Simulator;
+  let editor: Editor;
+  let window: VsCodeWindow;
+
+  before(async () => {
+    simulator = await startSimulator({});
+    simulator.addKey('sk-good');
+    editor = await startEditor({}, 'zh-cn');
+    window = await editor.open({ theme: 'hc-dark' });
+    await window.statusBarItem(/Qwen/);
+    await loginWithKey(window, { baseUrl: simulator.baseUrl, key: 'sk-good', label: 'Good' }, 'Qwen: 登录');
+    await window.statusBarItem(/1\/1/);
+  });
+  afterEach(function () {
+    return pictureOf(window, this.currentTest);
+  });
+  after(async () => {
+    await window?.close();
+    await editor?.stop();
+    await simulator?.close();
+  });
+
+  it('asks, shows and tells in Chinese', async () => {
+    await window.runCommand('Qwen: 配置客户端…');
+    await window.quickPick.labels();
+    await window.screenshot('clients-pick-zh-cn-hc-dark');
+    await window.quickPick.choose('Codex');
+    await window.quickPick.choose('qwen3-coder-plus');
+    const diff = window.page.locator('.monaco-diff-editor');
+    await waitFor('the diff', async () => /qwen-proxy/.test((await diff.textContent()) ?? ''));
+    await window.screenshot('clients-diff-zh-cn-hc-dark');
+    await window.quickPick.choose('写入并测试');
+    await window.notification(/Codex 已配置。 qwen3-coder-plus 在 \d+ 毫秒内作答/);
+    await window.screenshot('clients-written-zh-cn-hc-dark');
   });
 });

@@ -57,8 +57,9 @@ export async function copyWith(window: VsCodeWindow, command: string): Promise<s
 export async function loginWithKey(
   window: VsCodeWindow,
   { baseUrl, key, label }: { baseUrl: string; key: string; label: string },
+  command = 'Qwen: Login',
 ): Promise<void> {
-  await window.runCommand('Qwen: Login');
+  await window.runCommand(command);
   await window.quickPick.choose('Custom endpoint');
   await window.inputBox.type(baseUrl);
   await window.inputBox.accept();

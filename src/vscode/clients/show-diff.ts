@@ -3,6 +3,9 @@ import * as vscode from 'vscode';
 
 const scheme = 'qwen-proxy-client';
 
+/** The question lies over the first lines of the editor; nothing of the file may be hidden by it. */
+const roomForQuestion = '\n'.repeat(5);
+
 /** What a diff shows. */
 export interface DiffView {
   readonly title: string;
@@ -16,7 +19,8 @@ export interface DiffView {
 /** Shows two texts side by side while `ask` asks about them, and closes them again. */
 export async function withDiff<Answer>(view: DiffView, ask: () => Thenable<Answer>): Promise<Answer> {
   const masked = (text: string) => (view.secret === '' ? text : text.replaceAll(view.secret, '••••••••'));
-  const texts: Readonly<Record<string, string>> = { before: masked(view.before), after: masked(view.after) };
+  const shown = (text: string) => roomForQuestion + masked(text);
+  const texts: Readonly<Record<string, string>> = { before: shown(view.before), after: shown(view.after) };
   const provider = vscode.workspace.registerTextDocumentContentProvider(scheme, {
     provideTextDocumentContent: ({ authority }) => texts[authority] ?? '',
   });

@@ -9,6 +9,10 @@ export type AccountStrategy = (typeof accountStrategies)[number];
 export const leakRepairs = ['auto', 'always', 'never'] as const;
 export type LeakRepair = (typeof leakRepairs)[number];
 
+/** Whether requests go to an endpoint of their own format: `auto` where all that they hold is proven to work there. */
+export const laneChoices = ['auto', 'native', 'translate'] as const;
+export type LaneChoice = (typeof laneChoices)[number];
+
 /** Where the device flow of one OAuth issuer lives. The client is public: there is normally no secret. */
 export interface OAuthSettings {
   readonly clientId: string;
@@ -42,6 +46,7 @@ export interface ProxySettings {
   readonly visionFallback: boolean;
   /** Requests without marks of their own are marked for Qwen's explicit cache. */
   readonly cacheMarkers: boolean;
+  readonly lane: LaneChoice;
   readonly debugLog: boolean;
   readonly logFileLimit: number;
   /** How long the usage ledger is kept. A month is the least: the longest quota window is counted from it. */
@@ -131,6 +136,7 @@ const schemas = {
   LEAK_REPAIR: v.picklist(leakRepairs, `must be one of ${leakRepairs.join(', ')}`),
   VISION_FALLBACK: boolean,
   CACHE_MARKERS: boolean,
+  LANE: v.picklist(laneChoices, `must be one of ${laneChoices.join(', ')}`),
   DEBUG_LOG: boolean,
   LOG_FILE_LIMIT: wholeNumber(1, 10_000),
   USAGE_RETENTION_DAYS: wholeNumber(32, 3_650),
@@ -193,6 +199,7 @@ export function parseSettings(
     leakRepair: read('LEAK_REPAIR') ?? 'auto',
     visionFallback: read('VISION_FALLBACK') ?? false,
     cacheMarkers: read('CACHE_MARKERS') ?? false,
+    lane: read('LANE') ?? 'auto',
     debugLog: read('DEBUG_LOG') ?? false,
     logFileLimit: read('LOG_FILE_LIMIT') ?? 20,
     usageRetentionDays: read('USAGE_RETENTION_DAYS') ?? 365,

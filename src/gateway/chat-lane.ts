@@ -81,6 +81,7 @@ export function createChatLane(options: ChatLaneOptions): OpenChat {
           clock: options.clock,
           idleMs: options.idleMs,
           choices: numberField(edited, 'n') ?? 1,
+          mayBeEmpty: numberField(edited, 'max_tokens') === 1,
         });
       });
     };

@@ -2,15 +2,18 @@ import type { Logger } from '../core/contracts.ts';
 import type { GenerationRequest, Translation } from '../core/dialect.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { JsonObject } from '../core/json.ts';
+import type { WireFormat } from '../core/upstream.ts';
 import { foldChatStream } from '../dialects/openai-chat/fold.ts';
 import { createChatDecoder } from '../upstream/chat-decode.ts';
 import { createModelEcho } from '../upstream/chat-echo.ts';
+import { anthropicSurface } from './anthropic-native.ts';
 import type { Attempt, OpenedAnswer } from './attempt.ts';
 import { type ChatAnswer, type ChatLaneOptions, createChatLane } from './chat-lane.ts';
 import { createCompletionsLane } from './completions-lane.ts';
 import { createEmbeddingsLane } from './embeddings-lane.ts';
+import { createNativeLane, type NativeLane, type NativeLaneOptions } from './native-lane.ts';
 
-export interface LaneOptions extends ChatLaneOptions {
+export interface LaneOptions extends ChatLaneOptions, NativeLaneOptions {
   readonly logger: Logger;
 }
 
@@ -23,12 +26,31 @@ export function createLanes(options: LaneOptions): (attempt: Attempt) => Promise
   const openChat = createChatLane(options);
   const openEmbeddings = createEmbeddingsLane(options);
   const openCompletions = createCompletionsLane(options);
+  const natives: Readonly<Partial<Record<WireFormat, NativeLane>>> = {
+    'anthropic-messages': createNativeLane(anthropicSurface, options),
+  };
+
   return async (attempt) => {
     if (attempt.dialect.id === 'openai-embeddings') return openEmbeddings(attempt);
     const completion = attempt.dialect.id === 'openai-completions' ? await openCompletions(attempt) : undefined;
     if (completion !== undefined) return completion;
     const { translation, body } = attempt.request;
     if (translation === undefined) return nativeChat(await openChat(body, attempt), attempt);
+    const native = natives[attempt.dialect.id];
+    let learn: (() => void) | undefined;
+    try {
+      const answer = await native?.open(attempt);
+      if (answer !== undefined) return answer;
+    } catch (error) {
+      learn = native?.lessonOf(error, attempt);
+      if (learn === undefined) throw error;
+    }
+    const answer = await openAsChat(attempt, translation);
+    learn?.();
+    return answer;
+  };
+
+  async function openAsChat(attempt: Attempt, translation: Translation): Promise<OpenedAnswer> {
     if (translation.notes?.length)
       options.logger.info('Left out what Qwen has no counterpart for.', {
         request: attempt.exchange.requestId,
@@ -36,7 +58,7 @@ export function createLanes(options: LaneOptions): (attempt: Attempt) => Promise
       });
     const answer = await openTranslated(() => openChat(translation.chat, attempt), translation);
     return translated(answer, attempt, { translation, createdAtMs: options.clock.now() });
-  };
+  }
 }
 
 function nativeChat(answer: ChatAnswer, { request: { model } }: Attempt): OpenedAnswer {

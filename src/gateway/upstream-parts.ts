@@ -75,6 +75,16 @@ export function createUpstreamParts({
       modelFor: models.modelFor,
       countLocally: async (chat) => ({ tokens: Math.ceil(JSON.stringify(chat).length / 4), isEstimate: true }),
     }),
-    open: createLanes({ kinds, transport, clock, logger, userAgent, idleMs, settings, visionModel }),
+    open: createLanes({
+      kinds,
+      transport,
+      clock,
+      logger,
+      userAgent,
+      idleMs,
+      settings,
+      visionModel,
+      lane: () => settings().lane,
+    }),
   };
 }

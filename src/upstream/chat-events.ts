@@ -88,7 +88,7 @@ export function readUsage(usage: JsonObject): Usage {
 }
 
 /** DashScope puts the status of an error event into a comment: `:HTTP_STATUS/429`. */
-function hiddenStatus(comments: readonly string[]): number | undefined {
+export function hiddenStatus(comments: readonly string[]): number | undefined {
   const match = comments.map((comment) => /^\s*HTTP_STATUS\/(\d{3})/.exec(comment)).find((found) => found !== null);
   return match?.[1] === undefined ? undefined : Number(match[1]);
 }

@@ -13,6 +13,8 @@ const maximumEventBytes = 32 * 1024 * 1024;
 export interface ChatStreamOptions extends BodyReadOptions {
   /** How many choices were asked for (`n`): the answer is whole when so many have finished. */
   readonly choices?: number;
+  /** An answer of usage alone is one: a probe for a single token may get none (cc-switch #4923). */
+  readonly mayBeEmpty?: boolean;
 }
 
 /** An upstream answer past its commit point: the first real output has been seen. */
@@ -70,7 +72,12 @@ export async function openChatStream(response: UpstreamResponse, options: ChatSt
       for (const [index, event] of events.entries()) {
         const meaning = readChatEvent(event);
         note(meaning);
-        if (isDone) throw notAnAnswer(contentType, true);
+        if (isDone) {
+          if (options.mayBeEmpty !== true || usage === undefined) throw notAnAnswer(contentType, true);
+          for (let index = 0; !isWhole(); index++) finished.add(index);
+          isCommitted = true;
+          break;
+        }
         held.push({ event, usageOnly: meaning.usageOnly });
         heldBytes += event.length;
         if (!meaning.commits) continue;
@@ -153,7 +160,8 @@ async function completionReads(body: BodyReads): Promise<BodyReads> {
   };
 }
 
-function notAnAnswer(contentType: string, sawDone: boolean): GatewayError {
+/** An answer with status 200 that holds none. */
+export function notAnAnswer(contentType: string, sawDone: boolean): GatewayError {
   const what = sawDone
     ? 'an empty answer'
     : contentType.includes('html')

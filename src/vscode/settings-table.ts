@@ -24,6 +24,7 @@ export const settingKeys: Readonly<Record<EditorSettingName, string>> = {
   LEAK_REPAIR: 'leakRepair',
   VISION_FALLBACK: 'visionFallback',
   CACHE_MARKERS: 'cacheMarkers',
+  LANE: 'lane',
   DEBUG_LOG: 'debugLog',
   LOG_FILE_LIMIT: 'logFileLimit',
   USAGE_RETENTION_DAYS: 'usageRetentionDays',

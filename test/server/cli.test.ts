@@ -100,6 +100,7 @@ describe('cli', () => {
       ADMIN_KEY: 'a b',
       DEFAULT_MODEL: ' ',
       MODEL_ALIASES: 'x',
+      LANE: 'fast',
       ACCOUNT_STRATEGY: 'random',
       DEBUG_LOG: 'x',
       LEAK_REPAIR: 'x',

@@ -3,11 +3,13 @@ import { answerCompletions } from './completions.ts';
 import type { Fault, Route } from './contract.ts';
 import { answerEmbeddings } from './embeddings.ts';
 import { applyFault } from './faults.ts';
+import { answerMessages } from './messages.ts';
 import { answerCountTokens, answerModels } from './models.ts';
 import type { Reply } from './reply.ts';
 
 const routes: Readonly<Record<Route, (request: RouteRequest) => RouteResult>> = {
   chat: answerChat,
+  messages: answerMessages,
   completions: answerCompletions,
   embeddings: answerEmbeddings,
   models: answerModels,

@@ -101,6 +101,11 @@ export class Simulator {
     return this.#log.requests.filter((request) => request.path.endsWith('/chat/completions'));
   }
 
+  /** Requests to the Anthropic surface, counts left out. */
+  get messagesRequests(): readonly RecordedRequest[] {
+    return this.#log.requests.filter((request) => request.path.endsWith('/v1/messages'));
+  }
+
   /** Event streams now open. */
   get openStreams(): number {
     return this.#streams.size;
@@ -134,7 +139,7 @@ export class Simulator {
   }
 
   /**
-   * How many chat requests were answered completely, for one key or all. A split or compressed answer counts only some
+   * How many chat and messages requests were answered completely, for one key or all. A split or compressed answer counts only some
    * turns after a client can have decoded all of its content.
    */
   answered(key?: string): number {
@@ -215,6 +220,7 @@ export class Simulator {
     return answerRoute({
       ...target,
       body,
+      key: admission.key,
       models: admission.models,
       nowMs: this.#now(),
       takeAnswer: () => this.#answers.take(match)?.answer,

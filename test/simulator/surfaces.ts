@@ -38,7 +38,11 @@ const targets = new Map<string, Target>(
       { plan, route },
     ]);
     if (anthropic === undefined) return routes;
-    return [...routes, [`POST ${anthropic}/v1/messages/count_tokens`, { plan, route: 'count-tokens' }]];
+    return [
+      ...routes,
+      [`POST ${anthropic}/v1/messages`, { plan, route: 'messages' }],
+      [`POST ${anthropic}/v1/messages/count_tokens`, { plan, route: 'count-tokens' }],
+    ];
   }),
 );
 

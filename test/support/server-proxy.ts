@@ -74,6 +74,7 @@ export interface TestProxyOptions extends Partial<Omit<ProxyOptions, 'settings'>
   /** `custom` accounts: id → key, all at `baseUrl`; in this order. */
   readonly accounts?: Readonly<Record<string, string>>;
   readonly baseUrl?: string;
+  readonly anthropicBaseUrl?: string;
 }
 
 /** A proxy on a real port, with everything it was given. */
@@ -95,7 +96,7 @@ export interface TestProxy {
 
 /** Starts a proxy as a host would, on port 0 unless told. */
 export async function startProxy(options: TestProxyOptions = {}): Promise<TestProxy> {
-  const { settings, accounts = {}, baseUrl, ...given } = options;
+  const { settings, accounts = {}, baseUrl, anthropicBaseUrl, ...given } = options;
   const stateDirectory = given.stateDirectory ?? (await mkdtemp(join(tmpdir(), 'qwen-proxy-test-')));
   const secrets = createMemorySecrets();
   const logs: LogLine[] = [];
@@ -117,7 +118,14 @@ export async function startProxy(options: TestProxyOptions = {}): Promise<TestPr
     stateDirectory,
   });
   for (const [id, key] of Object.entries(accounts))
-    await proxy.addAccount({ id, plan: 'custom', key, ...(baseUrl !== undefined && { baseUrl }), probe: false });
+    await proxy.addAccount({
+      id,
+      plan: 'custom',
+      key,
+      ...(baseUrl !== undefined && { baseUrl }),
+      ...(anthropicBaseUrl !== undefined && { anthropicBaseUrl }),
+      probe: false,
+    });
   const { state, url, port, problem } = await proxy.start();
   if (state !== 'serving' || url === undefined) throw new Error(`The proxy did not start: ${problem?.message}`);
   const raw = (path: string, request: RawRequest = {}) =>

@@ -117,6 +117,11 @@ const rows: Readonly<Record<SettingName, Row>> = {
     bad: ['random', 'Fallback', 'round robin', 1],
     read: (settings) => settings.accountStrategy,
   },
+  LANE: {
+    good: ['auto', 'native', 'translate'].map((name) => [name, name] as const),
+    bad: ['Auto', 'fast', 1],
+    read: (settings) => settings.lane,
+  },
   DEBUG_LOG: { ...booleans, read: (settings) => settings.debugLog },
   LOG_FILE_LIMIT: {
     good: [
@@ -181,6 +186,7 @@ describe('settings', () => {
       leakRepair: 'auto',
       visionFallback: false,
       cacheMarkers: false,
+      lane: 'auto',
       debugLog: false,
       logFileLimit: 20,
       usageRetentionDays: 365,

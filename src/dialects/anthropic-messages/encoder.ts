@@ -156,7 +156,9 @@ export class MessageEncoder implements AnswerEncoder {
     if (this.#isRefused || this.#reason === 'content_filter') return 'refusal';
     const calls = [...this.#calls.values()];
     // Nobody may run a call whose arguments broke off, whatever reason the upstream gave (openclaw #155457).
-    if (this.#reason === 'length' || calls.some(({ isTruncated }) => isTruncated)) return 'max_tokens';
+    // Without a reason nothing came at all, which is what a probe for one token gets.
+    if (this.#reason === undefined || this.#reason === 'length' || calls.some(({ isTruncated }) => isTruncated))
+      return 'max_tokens';
     return calls.length > 0 ? 'tool_use' : 'end_turn';
   }
 

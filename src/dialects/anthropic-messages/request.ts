@@ -2,6 +2,7 @@ import type { GenerationRequest, Translation } from '../../core/dialect.ts';
 import { type JsonObject, stringField } from '../../core/json.ts';
 import type { ProxySettings } from '../../core/settings.ts';
 import { MessageEncoder } from './encoder.ts';
+import { invalid } from './invalid.ts';
 import { modelAsked } from './model-name.ts';
 import { hidesThinking, translateFields } from './request-fields.ts';
 import { type ChatMessages, translateMessages } from './request-messages.ts';
@@ -35,6 +36,7 @@ export function decodeCountRequest(body: unknown): Pick<GenerationRequest, 'mode
 /** The request in Chat Completions. @throws GatewayError naming what no model of Qwen could be told. */
 export function translateRequest(body: JsonObject): Translation {
   const { messages, ...found } = translateMessages(body);
+  if (messages.length === 0) throw invalid('messages', 'at least one message with content is required');
   const tools = translateTools(body);
   const stops = stopSequences(body);
   return {

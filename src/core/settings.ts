@@ -8,6 +8,7 @@ export type AccountStrategy = (typeof accountStrategies)[number];
 /** Whether calls and thinking that models write into their text are put where they belong; `auto` = for models known to. */
 export const leakRepairs = ['auto', 'always', 'never'] as const;
 export type LeakRepair = (typeof leakRepairs)[number];
+
 /** Whether requests go to an endpoint of their own format: `auto` where all that they hold is proven to work there. */
 export const laneChoices = ['auto', 'native', 'translate'] as const;
 export type LaneChoice = (typeof laneChoices)[number];

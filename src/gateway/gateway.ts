@@ -20,6 +20,8 @@ export interface GatewayOptions {
   readonly logger: Logger;
   /** Sends one attempt and resolves at its commit point. */
   readonly open: (attempt: Attempt) => Promise<OpenedAnswer>;
+  /** The prompt tokens of a request, where its client has to be told. */
+  readonly countInput: (request: GenerationRequest, model: string) => Promise<number | undefined>;
   /** 0 to 1, for jitter. */
   readonly random: () => number;
   /** A waiting stream gets a ping this often. */
@@ -166,10 +168,15 @@ export function createGateway(options: GatewayOptions): Gateway {
     await exchange.sendJson(200, {}, body);
   }
 
-  async function answerError({ dialect, exchange, finish, begun }: Call, error: GatewayError): Promise<void> {
+  async function answerError(call: Call, error: GatewayError): Promise<void> {
+    const { dialect, exchange, finish, begun, request, trace } = call;
     if (error.code === 'internal')
       logger.error('Unexpected error.', { request: exchange.requestId, reason: String(error.cause) });
-    const { status, headers, body } = dialect.encodeError(error, exchange);
+    const isTooLong = error.code === 'context_too_long' && trace.lease !== undefined;
+    const inputTokens = isTooLong ? await options.countInput(request, trace.lease?.model ?? '') : undefined;
+    const { requestId, userAgent } = exchange;
+    const context = { requestId, userAgent, ...(inputTokens !== undefined && { inputTokens }) };
+    const { status, headers, body } = dialect.encodeError(error, context);
     if (error.code === 'client_gone') return finish({ outcome: 'aborted', status, error: error.code });
     await finish(
       exchange.isOpen

@@ -56,7 +56,7 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
   const accounts = () =>
     servedAccounts(store, { mayDemo: options.mode === 'headless' && isLoopbackHost(settings.host) });
 
-  const { kinds, oauth, linked, models, check, open, countTokens } = createUpstreamParts({
+  const upstream = createUpstreamParts({
     options,
     settings: () => settings,
     store,
@@ -65,6 +65,7 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
     clock,
     transport,
   });
+  const { kinds, oauth, linked, models, check } = upstream;
   const pool = createPool({
     clock,
     accounts,
@@ -83,7 +84,8 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
     ledger: usage.ledger,
     clock,
     logger,
-    open,
+    open: upstream.open,
+    countInput: upstream.countInput,
     random,
     pingMs: options.pingMs ?? 10_000,
     onServed(entry, body) {
@@ -120,7 +122,7 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
     clientKeys: () => clientKeys,
     gateway,
     models: models.list,
-    countTokens,
+    countTokens: upstream.countTokens,
     signIn: () => control,
     windows: () => windows,
     now: clock.now,
@@ -246,7 +248,7 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
       await http.stop(0);
       await keptHealth.settled();
       await usage.ledger.close();
-      await transport.close();
+      await upstream.close();
     },
   };
 }

@@ -287,6 +287,17 @@ describe('server: known bugs of Anthropic bridges', () => {
     assert.deepEqual((await at.message()).usage, expected);
   });
 
+  it('A17 usage that the upstream does not tell is counted here', async () => {
+    at.simulator.script({
+      answer: { rawEvents: [roleChunk, chunkEvent({ content: 'one two three four' }), finishChunk, doneEvent] },
+      times: 2,
+    });
+    const expected = { input_tokens: 9, cache_creation_input_tokens: 0, cache_read_input_tokens: 0, output_tokens: 4 };
+    const fields = { model: 'qwen3-coder-plus', messages: [user('hello')] };
+    assert.deepEqual((await at.stream(fields)).usage, expected);
+    assert.deepEqual((await at.message(fields)).usage, expected);
+  });
+
   it('A18 a system message in the middle keeps its place', async () => {
     for (const role of ['system', 'developer'])
       for (const content of ['Be brief.', [text('Be brief.', { cache_control: { type: 'ephemeral' } })]]) {
@@ -588,7 +599,11 @@ describe('server: known bugs of Anthropic bridges', () => {
     at.simulator.fail({ fault: { kind: 'error', id: 50 } });
     const long = await at.post({});
     assert.equal(long.status, 400);
-    assert.match(String(long.error.message), /^prompt is too long: \d+ tokens > \d+ maximum$/);
+    assert.match(String(long.error.message), /^prompt is too long: 983617 tokens > 983616 maximum$/);
+    const body413 = { error: { code: 'invalid_parameter_error', message: 'Range of input length should be [1, 2]' } };
+    at.simulator.fail({ fault: { kind: 'http', status: 400, body: body413 } });
+    const counted = await at.post({ model: 'qwen3-coder-plus' });
+    assert.equal(counted.error.message, 'prompt is too long: 9 tokens > 2 maximum', 'with the count of this prompt');
     at.simulator.fail({ fault: { kind: 'retry-after', seconds: 7, id: 38 } });
     const limited = await at.post({});
     assert.deepEqual(

@@ -248,9 +248,15 @@ describe('server: which lane a message takes', () => {
     const { accounts } = await at.server.proxy.snapshot();
     assert.equal(accounts[0]?.requestsToday, 0);
     at.simulator.fail({ route: 'count-tokens', fault: { kind: 'http', status: 500, body: 'no' } });
-    const [tokens] = await count({});
+    const [tokens, isEstimate] = await count({});
     assert.ok(Number(tokens) > 0, 'counted here');
-    assert.ok(Number((await count({ messages: [user('a'), { role: 'system', content: 'b' }] }))[0]) > 0);
+    assert.equal(isEstimate, 'true', 'of a model with another vocabulary');
+    const [mixed, isGuess] = await count({
+      model: 'qwen3-coder-plus',
+      messages: [user('a'), { role: 'system', content: 'b' }],
+    });
+    assert.ok(Number(mixed) > 0 && Number(mixed) < 20);
+    assert.equal(isGuess, undefined, 'Qwen3’s own vocabulary');
     assert.equal((await at.server.proxy.snapshot()).accounts[0]?.state, 'ready');
     const bad = await at.server.raw('/anthropic/v1/messages/count_tokens', { body: '{"messages":[]}' });
     assert.deepEqual([bad.status, bad.error.type], [400, 'invalid_request_error']);

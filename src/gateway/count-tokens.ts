@@ -27,8 +27,8 @@ export interface CountTokensOptions {
 /** A request whose prompt is to be counted. */
 export interface CountedRequest {
   readonly model: string | undefined;
-  /** As the client wrote it. */
-  readonly body: JsonObject;
+  /** As a client of Anthropic wrote it; another format's prompt is counted here alone. */
+  readonly messagesBody?: JsonObject;
   /** The same in Chat Completions. */
   readonly chat: JsonObject;
 }
@@ -47,11 +47,12 @@ export function createTokenCount(options: CountTokensOptions) {
 
   const countUpstream = async (
     account: Account,
-    { model, body }: CountedRequest,
+    { model, messagesBody }: CountedRequest,
     { signal, userAgent }: { readonly signal: AbortSignal; readonly userAgent: string | undefined },
   ): Promise<number | undefined> => {
     const chosen = options.modelFor(account, model);
-    const edited = chosen !== undefined && speaksAnthropicNatively(chosen) ? editCountRequest(body, chosen) : undefined;
+    const isAsked = messagesBody !== undefined && chosen !== undefined && speaksAnthropicNatively(chosen);
+    const edited = isAsked ? editCountRequest(messagesBody, chosen) : undefined;
     if (edited === undefined) return undefined;
     const kind = kindOf(kinds, account);
     return withCredential(kind, signal, async ({ authorization, endpoints }) => {

@@ -343,6 +343,14 @@ describe('server: known bugs of Anthropic bridges', () => {
     assert.deepEqual([at.sent.enable_thinking, at.sent.thinking_budget], [true, 512]);
   });
 
+  it('A21 who asks for no thinking gets none, and other vendors’ models are told nothing', async () => {
+    await at.message();
+    assert.equal(at.sent.enable_thinking, false);
+    at.simulator.addKey('sk-one', { models: ['llama'] });
+    await at.message({ model: 'llama' });
+    assert.deepEqual(Object.keys(at.sent).toSorted(), ['max_tokens', 'messages', 'model', 'stream', 'stream_options']);
+  });
+
   it('A22 a picture in a result follows after all results; a PDF goes where one can be read', async () => {
     const image = { type: 'image', source: { type: 'base64', media_type: 'image/png', data: pixel } };
     await at.message({

@@ -12,7 +12,7 @@ import { isObject, type JsonObject } from '../simulator/json.ts';
 const user = (content: unknown) => ({ role: 'user', content });
 const assistant = (content: unknown) => ({ role: 'assistant', content });
 const base = { model: 'm', max_tokens: 10, messages: [user('x')] };
-const off = { thinking: { type: 'disabled' } };
+const off = { reasoning: { enabled: false } };
 const mark = { cache_control: { type: 'ephemeral' } };
 const image = { type: 'image', source: { type: 'base64', media_type: 'image/png', data: 'AA==' } };
 
@@ -220,6 +220,7 @@ describe('anthropic request: what goes upstream', () => {
       { thinking: { type: 'enabled', budget_tokens: 5_000 } },
       { messages: [user('x')], thinking: { type: 'enabled', budget_tokens: 5_000 } },
     ],
+    ['no thinking', { thinking: { type: 'disabled' } }, { messages: [user('x')], thinking: { type: 'disabled' } }],
     [
       'an effort',
       { thinking: { type: 'adaptive', display: 'omitted' }, output_config: { effort: 'max' } },
@@ -252,7 +253,8 @@ describe('anthropic request: what goes upstream', () => {
   for (const [name, fields, expected] of goldens)
     it(name, () => {
       const { chat } = translateRequest({ ...base, ...fields });
-      assert.deepEqual(JSON.parse(JSON.stringify(chat)), { model: 'm', max_tokens: 10, ...off, ...expected });
+      const silence = 'thinking' in fields ? {} : off;
+      assert.deepEqual(JSON.parse(JSON.stringify(chat)), { model: 'm', max_tokens: 10, ...silence, ...expected });
     });
 });
 

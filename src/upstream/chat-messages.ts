@@ -1,4 +1,5 @@
 import { isJsonObject, type JsonObject, objectItems } from '../core/json.ts';
+import { takesCacheMarks } from './chat-cache-marks.ts';
 import type { ChatModel } from './chat-model.ts';
 import { refusal } from './chat-refusal.ts';
 import { repairToolMessages } from './chat-repair.ts';
@@ -58,7 +59,7 @@ function flatten(message: JsonObject, index: number, model: ChatModel): JsonObje
   refuseUnreadable(content, `messages[${index}].content`, model);
   if (!(model.isTextOnly || model.losesParts)) return message;
   const isMarked = content.some((part) => isJsonObject(part) && isJsonObject(part.cache_control));
-  return isMarked && !model.losesParts ? message : flattenText(message);
+  return isMarked && takesCacheMarks(model.id) ? message : flattenText(message);
 }
 
 /** A message whose parts are all text, with one string in their place; any other comes back as it is. */

@@ -544,6 +544,15 @@ describe('server: known bugs of Anthropic bridges', () => {
     assert.deepEqual(second[0], first[0], 'the system prompt is the same to the byte');
   });
 
+  it('A30 models whose hosts read no marks get plain text', async () => {
+    const content = [{ type: 'text', text: 'a', cache_control: { type: 'ephemeral' } }];
+    await at.message({ model: 'deepseek-v4-pro', system: content, messages: [user(content)] });
+    assert.deepEqual(
+      at.sentMessages.map((message) => message.content),
+      ['a', 'a'],
+    );
+  });
+
   it('A31 characters survive every cut between bytes', async () => {
     at.simulator.fail({ fault: { kind: 'split', bytes: 1 }, times: 2 });
     at.simulator.script({ answer: { reasoning: '思考', text: ['你好', '🙂 ok'] }, times: 2 });

@@ -31,7 +31,9 @@ export function editMessages(
       edited.push({ role: 'user', content: seen });
       seen = [];
     }
-    const plain = withoutNulls(message.role === 'developer' ? { ...message, role: 'system' } : message);
+    const plain = withOneReasoning(
+      withoutNulls(message.role === 'developer' ? { ...message, role: 'system' } : message),
+    );
     if (message.role === 'tool') {
       const { text, media } = readToolContent(plain.content, `messages[${index}].content`, model);
       seen.push(...media);
@@ -50,6 +52,13 @@ function withoutNulls(message: JsonObject): JsonObject {
     (value === null && name !== 'content') || (name === 'tool_calls' && Array.isArray(value) && value.length === 0);
   const entries = Object.entries(message);
   return entries.some(isNothing) ? Object.fromEntries(entries.filter((entry) => !isNothing(entry))) : message;
+}
+
+/** Qwen Code sends the same thinking under OpenRouter's name too: once is enough to pay for. */
+function withOneReasoning(message: JsonObject): JsonObject {
+  if (message.role !== 'assistant' || typeof message.reasoning !== 'string') return message;
+  const { reasoning, ...rest } = message;
+  return { ...rest, reasoning_content: message.reasoning_content ?? reasoning };
 }
 
 /** "input content must be a string.": text parts become one text, unless they carry marks of the explicit cache. */

@@ -29,6 +29,8 @@ export interface ModelDirectory {
   modelFor(account: Account, asked: string | undefined): string;
   /** OpenAI's model objects, the union over all enabled accounts. */
   list(): Promise<readonly (JsonObject & { readonly id: string })[]>;
+  /** Ids of the models of one account; none for an account that is not there. */
+  listOf(id: string): Promise<readonly string[]>;
   /** Forgets what was fetched for an account. */
   forget(id: string): void;
 }
@@ -77,6 +79,10 @@ export function createModelDirectory(options: ModelDirectoryOptions): ModelDirec
           .map(idsOf),
       );
       return [...new Set(lists.flat())].map(modelObject);
+    },
+    async listOf(id) {
+      const account = options.accounts().find((each) => each.id === id);
+      return account === undefined ? [] : idsOf(account);
     },
     forget: (id) => void fetched.delete(id),
   };

@@ -2,7 +2,6 @@ import type { Account } from '../accounts/account.ts';
 import { createPool } from '../accounts/pool.ts';
 import { createSignIns } from '../accounts/sign-in.ts';
 import { createAccountStore } from '../accounts/store.ts';
-import { keepTokensFresh } from '../accounts/token-refresh.ts';
 import { systemClock } from '../core/clock.ts';
 import type { ProxySnapshot } from '../core/control.ts';
 import { isLoopbackHost } from '../core/settings.ts';
@@ -10,6 +9,7 @@ import { createWindowOwner, type WindowOwner } from '../server/window-owner.ts';
 import { createTransport } from '../upstream/transport.ts';
 import { exportLedgerCsv } from '../usage/csv.ts';
 import { createAccountControl } from './account-control.ts';
+import { createActivity } from './activity.ts';
 import { createAnnouncer } from './announcer.ts';
 import { readControlSecret } from './control-secret.ts';
 import { createDoctor } from './doctor.ts';
@@ -21,6 +21,7 @@ import { createHealthKeeper } from './health-keeper.ts';
 import { readLocalKey } from './http-service.ts';
 import { createProbe } from './probe.ts';
 import type { ProxyOptions, SharingOptions } from './proxy-options.ts';
+import { createRefreshing } from './refreshing.ts';
 import { servedAccounts } from './served-accounts.ts';
 import { createServing } from './serving.ts';
 import type { LocalProxy } from './shared-proxy-parts.ts';
@@ -56,14 +57,17 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
   const accounts = () =>
     servedAccounts(store, { mayDemo: options.mode === 'headless' && isLoopbackHost(settings.host) });
 
-  const { kinds, oauth, linked, models, check, open } = createUpstreamParts({
-    options,
-    settings: () => settings,
-    store,
-    accounts,
+  const activity = createActivity({
     clock,
-    transport,
+    directory: () => usage.directory,
+    accountModels: (id) => models.listOf(id),
+    onRequests: (records) => windows?.broadcast({ type: 'requests', records }),
+    onWatched: (records) => options.onRequests?.(records),
+    onChange: () => changed(),
   });
+  const { feed, inspector } = activity;
+  const shared = { settings: () => settings, store, accounts, clock, transport, inspector };
+  const { kinds, oauth, linked, models, check, open } = createUpstreamParts({ options, ...shared });
   const pool = createPool({
     clock,
     accounts,
@@ -85,6 +89,7 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
     open,
     random,
     pingMs: options.pingMs ?? 10_000,
+    onTrace: activity.note,
     onServed(entry, body) {
       void usage.note(entry, body);
       changed();
@@ -97,11 +102,13 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
       obstacles: pool.obstacles(account),
       windows: usage.quotas.windows(account),
       today: usage.ledger.today(account.id),
+      lastError: activity.lastError(account.id),
     });
   const snapshot = (): ProxySnapshot => ({
     ...describeService(http, settings),
     version,
     ...countAccounts(accounts().map(summarise)),
+    ...(inspector.isOn && { isInspecting: true }),
   });
 
   const changed = createAnnouncer(() => {
@@ -117,7 +124,7 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
     options,
     settings: () => settings,
     clientKeys: () => clientKeys,
-    gateway,
+    gateway: inspector.aroundGateway(gateway),
     models: models.list,
     signIn: () => control,
     windows: () => windows,
@@ -143,23 +150,12 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
     },
   });
 
-  let refresh: AbortController | undefined;
   let isDisposed = false;
   /** A start that an end overtook must not serve. */
   let ends = 0;
-  const stopRefreshing = () => {
-    refresh?.abort();
-    refresh = undefined;
-  };
-  /** Tokens are kept fresh by whoever serves, and by nobody else. */
-  const keepFreshWhileServing = () => {
-    if (http.state !== 'serving') return stopRefreshing();
-    if (refresh !== undefined) return;
-    refresh = new AbortController();
-    const renew = kinds['oauth-device'].credential;
-    const refreshBufferMs = () => settings.oauth.refreshBufferMs;
-    void keepTokensFresh({ clock, accounts, renew, refreshBufferMs, random, logger }, refresh.signal);
-  };
+  const renew = kinds['oauth-device'].credential;
+  const refreshBufferMs = () => settings.oauth.refreshBufferMs;
+  const refreshing = createRefreshing({ clock, accounts, renew, refreshBufferMs, random, logger });
   const adoptKeys = async () => {
     clientKeys = typeof settings.apiKeys === 'string' ? [await readLocalKey(secrets)] : settings.apiKeys;
   };
@@ -178,6 +174,7 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
         firstEvents: async () => [
           { type: 'secrets', secrets: await secrets.entries() },
           { type: 'snapshot', snapshot: snapshot() },
+          { type: 'requests', records: feed.list() },
         ],
         call: windowCalls,
       });
@@ -196,17 +193,19 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
       const endsBefore = ends;
       await adoptKeys();
       if (ends === endsBefore && !isDisposed) await http.start(port);
-      keepFreshWhileServing();
+      refreshing.follow(http.state === 'serving');
       return snapshot();
     }),
     stop: whenOpen(async ({ drainMs } = {}) => {
       ends++;
-      stopRefreshing();
+      refreshing.stop();
       await http.stop(drainMs ?? 0);
       return snapshot();
     }),
     snapshot: whenOpen(async () => snapshot()),
     ...accountControlWhenOpen(whenOpen, control),
+    ...activity.control,
+    feed,
     exportUsage: whenOpen(() => exportLedgerCsv(usage.directory)),
     localKey: whenOpen(async () =>
       typeof settings.apiKeys === 'string' ? readLocalKey(secrets) : (settings.apiKeys[0] ?? ''),
@@ -220,7 +219,7 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
       if (moves && http.state !== 'stopped' && ends === endsBefore && !isDisposed) {
         await http.stop(0);
         if (ends === endsBefore && !isDisposed) await http.start();
-        keepFreshWhileServing();
+        refreshing.follow(http.state === 'serving');
       }
       changed();
       return snapshot();
@@ -240,7 +239,7 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
       isDisposed = true;
       await opened.catch(() => {});
       windows?.close();
-      stopRefreshing();
+      refreshing.stop();
       await http.stop(0);
       await keptHealth.settled();
       await usage.ledger.close();

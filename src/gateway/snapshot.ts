@@ -13,12 +13,13 @@ export interface AccountFacts {
   readonly obstacles: Health;
   readonly windows: readonly QuotaUse[];
   readonly today: DayCount;
+  readonly lastError: AccountSummary['lastError'];
 }
 
 /** An account as hosts may see it: everything but its credential. */
 export function summariseAccount(
   account: Account,
-  { standing, obstacles, windows, today }: AccountFacts,
+  { standing, obstacles, windows, today, lastError }: AccountFacts,
 ): AccountSummary {
   const { id, label, kind, enabled, createdAtMs } = account;
   const { state, reason, fix, untilMs } = standing;
@@ -33,6 +34,7 @@ export function summariseAccount(
     ...(reason !== undefined && { reason }),
     ...(fix !== undefined && { fix }),
     ...(untilMs !== undefined && { untilMs }),
+    ...(lastError && { lastError }),
     obstacles: obstacles.flatMap((entry) =>
       entry.model === undefined
         ? []

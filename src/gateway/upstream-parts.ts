@@ -8,6 +8,7 @@ import type { ProxySettings } from '../core/settings.ts';
 import type { Transport } from '../upstream/transport.ts';
 import { createAccountKinds } from './account-kinds.ts';
 import type { Attempt, OpenedAnswer } from './attempt.ts';
+import type { Inspector } from './inspector.ts';
 import { createLanes } from './lanes.ts';
 import { createModelDirectory, type ModelDirectory } from './models.ts';
 import type { ProxyOptions } from './proxy-options.ts';
@@ -23,6 +24,7 @@ export interface UpstreamPartsOptions {
   readonly accounts: () => readonly Account[];
   readonly clock: Clock;
   readonly transport: Transport;
+  readonly inspector: Inspector;
 }
 
 /** Everything that speaks to an upstream for an account. */
@@ -43,12 +45,18 @@ export function createUpstreamParts({
   accounts,
   clock,
   transport,
+  inspector,
 }: UpstreamPartsOptions): UpstreamParts {
   const { logger, version, planEndpoints, idleMs = defaultIdleMs } = options;
   const userAgent = `QwenProxy/${version}`;
   const linked = createLinkedCredentials(clock);
   const endpoints = planEndpoints && { planEndpoints };
   const { kinds, oauth } = createAccountKinds({ settings, store, clock, transport, userAgent, linked, ...endpoints });
+  const { demo } = kinds;
+  const watched = {
+    kinds: { ...kinds, demo: { ...demo, ...(demo.send && { send: inspector.aroundSend(demo.send) }) } },
+    transport: { ...transport, send: inspector.aroundSend(transport.send) },
+  };
   const defaultModel = () => settings().defaultModel;
   const models = createModelDirectory({ kinds, transport, clock, logger, userAgent, defaultModel, accounts });
   const modelFor = (account: Account) => models.modelFor(account, undefined);
@@ -58,6 +66,6 @@ export function createUpstreamParts({
     linked,
     models,
     check: createUpstreamCheck({ kinds, transport, clock, userAgent, modelFor }),
-    open: createLanes({ kinds, transport, clock, userAgent, idleMs }),
+    open: inspector.aroundOpen(createLanes({ ...watched, clock, userAgent, idleMs })),
   };
 }

@@ -1,5 +1,5 @@
 import type { ProxySnapshot } from '../core/control.ts';
-import { accountIcon, describeRequests, describeState, describeWindow } from './account-text.ts';
+import { accountIcon, describeRequests, describeState, describeWindow, shareBar, shareLeft } from './account-text.ts';
 import type { CommandId } from './command-ids.ts';
 import type { Translator } from './translator.ts';
 
@@ -32,7 +32,7 @@ export function toStatusBarView(snapshot: ProxySnapshot, l10n: Translator, local
 }
 
 function headline(snapshot: ProxySnapshot, l10n: Translator): Omit<StatusBarView, 'tooltip'> {
-  const { accounts, requestsToday } = snapshot;
+  const { accounts } = snapshot;
   switch (snapshot.state) {
     case 'starting':
       return { text: '$(sync~spin) Qwen', label: l10n.t('Qwen Proxy is starting'), command: 'qwenProxy.showAccounts' };
@@ -60,14 +60,12 @@ function headline(snapshot: ProxySnapshot, l10n: Translator): Omit<StatusBarView
           command: 'qwenProxy.login',
         };
       }
-      const ready = accounts.filter(({ state }) => state === 'ready').length;
-      const counts = `${ready}/${accounts.length} · ${requestsToday}`;
-      const label = l10n.t(
-        'Qwen Proxy: {0} of {1} accounts ready, {2}',
-        ready,
-        accounts.length,
-        describeRequests(requestsToday, l10n),
-      );
+      const able = accounts.filter(({ state }) => state === 'ready');
+      const ready = able.length;
+      const left = shareLeft(ready > 0 ? able : accounts.filter(({ enabled }) => enabled));
+      const share = left === undefined ? [] : [l10n.t('{0} % left', left)];
+      const counts = [`${ready}/${accounts.length}`, ...share].join(' · ');
+      const label = [l10n.t('Qwen Proxy: {0} of {1} accounts ready', ready, accounts.length), ...share].join(', ');
       const command = 'qwenProxy.showAccounts';
       return ready > 0
         ? { text: `$(cloud) Qwen ${counts}`, label, command }
@@ -92,10 +90,10 @@ function tooltip(snapshot: ProxySnapshot, l10n: Translator, locale: string): str
     );
     const now = Date.now();
     const details = [
-      ...account.windows.map((window) => describeWindow(window, now, l10n, locale)),
-      ...account.obstacles.map(({ model, reason }) => `${model}: ${reason}`),
+      ...account.windows.map((window) => `${shareBar(window)} ${describeWindow(window, now, l10n, locale)}`),
+      ...account.obstacles.map(({ model, reason }) => `— ${model}: ${reason}`),
     ];
-    lines.push(...details.map((detail) => `— ${escapeMarkdown(detail)}`));
+    lines.push(...details.map(escapeMarkdown));
   }
   if (snapshot.accounts.length > 1)
     lines.push(l10n.t('All accounts: {0}', describeRequests(snapshot.requestsToday, l10n)));

@@ -34,7 +34,9 @@ const settings: Readonly<Record<string, Setting>> = manifest.contributes.configu
 
 function vscodeSources(): string[] {
   const folder = join(root, 'src', 'vscode');
-  return readdirSync(folder).map((name) => readFileSync(join(folder, name), 'utf8'));
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => readFileSync(join(entry.parentPath, entry.name), 'utf8'));
 }
 
 /** Every text that goes through `l10n.t`. Fails on one that is no plain literal, which no translator could find. */
@@ -57,10 +59,12 @@ describe('manifest', () => {
 
   it('shows only known commands in menus and uses only known context keys', () => {
     const known = new Set<string>(commandIds);
-    for (const { command, when } of manifest.contributes.menus.commandPalette) {
+    const menus: Readonly<Record<string, readonly { command: string; when: string }[]>> = manifest.contributes.menus;
+    const items = Object.values(menus).flat();
+    for (const { command, when } of items) {
       assert.ok(known.has(command), command);
       for (const [key] of when.matchAll(/qwenProxy\.\w+/g)) {
-        assert.ok(['qwenProxy.running', 'qwenProxy.hasAccounts'].includes(key), key);
+        assert.ok(['qwenProxy.running', 'qwenProxy.hasAccounts', 'qwenProxy.accounts'].includes(key), key);
       }
     }
   });

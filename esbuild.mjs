@@ -17,11 +17,13 @@ const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 /** Largest minified size in bytes; a build above it fails. */
 const budgets = {
   'dist/extension.js': 60_000,
-  'dist/views.js': 60_000,
+  'dist/views.js': 90_000,
   'dist/cli.js': 120_000,
   'dist/server.js': 1_200_000,
   'dist/webview/login.js': 20_000,
   'dist/webview/login.css': 10_000,
+  'dist/webview/dashboard.js': 80_000,
+  'dist/webview/dashboard.css': 10_000,
 };
 
 /** `listhen` reaches these only for tunnels, certificates, the clipboard, its development server and questions on a terminal. */
@@ -142,7 +144,7 @@ export function buildOptions({ production, root: sources = root, outdir = join(s
     },
     {
       ...common,
-      entryPoints: ['src/webview/login.ts', 'src/webview/login.css'],
+      entryPoints: ['login', 'dashboard'].flatMap((page) => [`src/webview/${page}.ts`, `src/webview/${page}.css`]),
       outdir: join(outdir, 'webview'),
       platform: 'browser',
       target: 'es2022',

@@ -56,6 +56,7 @@ const packageHomes = {
   oauth4webapi: ['accounts'],
   commander: ['cli'],
   uqr: ['vscode', 'webview', 'cli'],
+  uplot: ['webview'],
 };
 
 const layerOf = (path) => layers.find(([name]) => path === name || path.startsWith(`${name}/`));

@@ -59,6 +59,8 @@ export interface UsageBucket {
 
 export interface UsageQuery {
   readonly sinceMs: number;
+  /** Later requests are counted as they are told. */
+  readonly untilMs: number;
   readonly bucket: 'hour' | 'day';
   /** Minutes east of UTC: a day begins at the user's midnight. */
   readonly utcOffsetMinutes: number;

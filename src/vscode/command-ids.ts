@@ -12,6 +12,7 @@ export const commandIds = [
   'qwenProxy.clearAccount',
   'qwenProxy.moveAccountUp',
   'qwenProxy.accountActions',
+  'qwenProxy.showDashboard',
   'qwenProxy.exportAccounts',
   'qwenProxy.importAccounts',
   'qwenProxy.exportUsage',

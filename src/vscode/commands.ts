@@ -10,9 +10,14 @@ import { copyApiKey, copyEndpoint, restartProxy, startProxy, useFreePort } from 
 import { login } from './login.ts';
 import type { SignIn } from './sign-in.ts';
 import { removeAccount, testAccount } from './verdict.ts';
+import type { Dashboard } from './views/dashboard-panel.ts';
 
 /** Everything the user can ask for; the ids are those of the manifest. */
-export function commandTable(app: App, signIn: SignIn): Readonly<Record<CommandId, (argument: unknown) => unknown>> {
+export function commandTable(
+  app: App,
+  signIn: SignIn,
+  dashboard: Dashboard,
+): Readonly<Record<CommandId, (argument: unknown) => unknown>> {
   /** The account of the row that a button stands on, else the one the user picks. */
   const withAccount =
     (question: string, run: (account: AccountSummary, index: number) => unknown) => async (argument: unknown) => {
@@ -52,6 +57,7 @@ export function commandTable(app: App, signIn: SignIn): Readonly<Record<CommandI
       showActions({ app, signIn }, account, index),
     ),
     'qwenProxy.showAccounts': () => showAccounts(app, addAccount, signIn),
+    'qwenProxy.showDashboard': () => dashboard.reveal(),
     'qwenProxy.exportAccounts': () => exportAccounts(app),
     'qwenProxy.importAccounts': () => importAccounts(app),
     'qwenProxy.exportUsage': () => exportUsage(app),

@@ -18,6 +18,7 @@ export interface StatusBarView {
 export const tooltipCommands: readonly CommandId[] = [
   'qwenProxy.login',
   'qwenProxy.showAccounts',
+  'qwenProxy.showDashboard',
   'qwenProxy.start',
   'qwenProxy.stop',
   'qwenProxy.freePort',
@@ -107,6 +108,7 @@ function links({ state, problem, accounts }: ProxySnapshot, l10n: Translator): s
   return [
     ...(isServing ? [link(l10n.t('Copy Endpoint'), 'qwenProxy.copyEndpoint')] : []),
     link(l10n.t('Copy API Key'), 'qwenProxy.copyApiKey'),
+    link(l10n.t('Dashboard'), 'qwenProxy.showDashboard'),
     accounts.length > 0
       ? link(l10n.t('Accounts'), 'qwenProxy.showAccounts')
       : link(l10n.t('Add Account'), 'qwenProxy.login'),
@@ -116,7 +118,8 @@ function links({ state, problem, accounts }: ProxySnapshot, l10n: Translator): s
   ];
 }
 
-function stateLine(snapshot: ProxySnapshot, l10n: Translator): string {
+/** The state of the proxy in words. */
+export function stateLine(snapshot: ProxySnapshot, l10n: Translator): string {
   switch (snapshot.state) {
     case 'starting':
       return l10n.t('starting');

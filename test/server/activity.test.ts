@@ -85,7 +85,12 @@ describe('server: what the dashboard is told', () => {
   it('counts usage by account and model from the ledger', async () => {
     await ask();
     await ask({ model: 'qwen3-max' });
-    const buckets = await server.proxy.usageSummary({ sinceMs: 0, bucket: 'day', utcOffsetMinutes: 0 });
+    const buckets = await server.proxy.usageSummary({
+      sinceMs: 0,
+      untilMs: Number.MAX_SAFE_INTEGER,
+      bucket: 'day',
+      utcOffsetMinutes: 0,
+    });
     assert.deepEqual(
       buckets.map(({ account, model, requests, failed }) => [account, model, requests, failed]),
       [

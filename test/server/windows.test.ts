@@ -140,7 +140,7 @@ describe('windows of one install', () => {
     const [, inspected] = records;
     assert.equal((await second.proxy.inspectRequest(inspected?.id ?? ''))?.calls.length, 1);
     assert.deepEqual(await second.proxy.accountModels('work'), await first.proxy.accountModels('work'));
-    const query = { sinceMs: 0, bucket: 'hour', utcOffsetMinutes: 0 } as const;
+    const query = { sinceMs: 0, untilMs: Number.MAX_SAFE_INTEGER, bucket: 'hour', utcOffsetMinutes: 0 } as const;
     assert.equal((await second.proxy.usageSummary(query))[0]?.requests, 2);
     const serving = second.until(({ state }) => state === 'serving');
     await first.proxy.dispose();

@@ -2,11 +2,12 @@ import assert from 'node:assert/strict';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { bucketStart, type CountedRequest, createUsageBuckets } from '../../src/core/usage-buckets.ts';
 import type { LedgerEntry } from '../../src/usage/ledger-entry.ts';
-import { bucketStart, createUsageSummary, summariseLedger } from '../../src/usage/summary.ts';
+import { summariseLedger } from '../../src/usage/summary.ts';
 
 const noon = Date.UTC(2026, 10, 18, 12);
-const hour = { bucket: 'hour', utcOffsetMinutes: 0, sinceMs: 0 } as const;
+const hour = { bucket: 'hour', utcOffsetMinutes: 0, sinceMs: 0, untilMs: noon + 7_200_000 } as const;
 
 function entry(over: Partial<LedgerEntry> = {}): LedgerEntry {
   return {
@@ -38,30 +39,29 @@ describe('usage over time', () => {
     it(`begins ${name}`, () => assert.equal(bucketStart(atMs, query), expected));
 
   it('adds up by time, account and model; a request nobody served is no usage', () => {
-    const summary = createUsageSummary({ ...hour, sinceMs: noon });
-    summary.add(entry());
-    summary.add(entry({ outcome: 'cut' }));
-    summary.add(entry({ model: 'qwen3-coder-plus' }));
-    summary.add(entry({ at: noon + 3_700_000 }));
-    summary.add(entry({ at: noon - 1 }));
-    summary.add(entry({ outcome: 'aborted' }));
-    const { account: _, ...nobody } = entry({ outcome: 'failed' });
-    summary.add(nobody);
+    const counted = (over: Partial<CountedRequest> = {}): CountedRequest => ({
+      atMs: noon + 60_000,
+      account: 'a',
+      model: 'qwen3-max',
+      outcome: 'answered',
+      inputTokens: 100,
+      outputTokens: 10,
+      cachedTokens: 60,
+      ...over,
+    });
+    const place = { startMs: noon, account: 'a', model: 'qwen3-max' };
     const tokens = { inputTokens: 100, outputTokens: 10, cachedTokens: 60 };
-    const model = 'qwen3-max';
-    assert.deepEqual(summary.buckets(), [
-      {
-        startMs: noon,
-        account: 'a',
-        model,
-        requests: 1,
-        failed: 1,
-        inputTokens: 200,
-        outputTokens: 20,
-        cachedTokens: 120,
-      },
-      { startMs: noon, account: 'a', model: 'qwen3-coder-plus', requests: 1, failed: 0, ...tokens },
-      { startMs: noon + 3_600_000, account: 'a', model, requests: 1, failed: 0, ...tokens },
+    const buckets = createUsageBuckets(hour, [{ ...place, requests: 4, failed: 0, ...tokens }]);
+    buckets.add(counted());
+    buckets.add(counted({ outcome: 'cut', inputTokens: undefined }));
+    buckets.add(counted({ model: 'qwen3-coder-plus' }));
+    buckets.add(counted({ atMs: noon + 3_700_000 }));
+    buckets.add(counted({ outcome: 'aborted' }));
+    buckets.add(counted({ outcome: 'failed', account: undefined }));
+    assert.deepEqual(buckets.list(), [
+      { ...place, requests: 5, failed: 1, inputTokens: 200, outputTokens: 30, cachedTokens: 180 },
+      { ...place, model: 'qwen3-coder-plus', requests: 1, failed: 0, ...tokens },
+      { ...place, startMs: noon + 3_600_000, requests: 1, failed: 0, ...tokens },
     ]);
   });
 
@@ -70,7 +70,10 @@ describe('usage over time', () => {
     try {
       const line = (over: Partial<LedgerEntry> = {}) => `${JSON.stringify(entry(over))}\n`;
       await writeFile(join(directory, '2026-11-17.jsonl'), line({ at: noon - 86_400_000 }).repeat(3));
-      await writeFile(join(directory, '2026-11-18.jsonl'), `${line().repeat(1_200)}{"v":1,"at"`);
+      await writeFile(
+        join(directory, '2026-11-18.jsonl'),
+        `${line().repeat(1_200)}${line({ at: noon + 9_000_000 })}{"v":1,"at"`,
+      );
       const buckets = await summariseLedger(directory, { ...hour, sinceMs: noon - 3_600_000 });
       assert.deepEqual(
         buckets.map(({ startMs, requests }) => [startMs, requests]),

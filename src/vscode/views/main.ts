@@ -5,6 +5,7 @@ import type { CommandId } from '../command-ids.ts';
 import { commandTable } from '../commands.ts';
 import { createSignIn } from '../sign-in.ts';
 import { createAccountsTree } from './accounts-tree.ts';
+import { createDashboard } from './dashboard-panel.ts';
 
 /** Everything that is shown, but for the status bar. */
 export interface Views extends vscode.Disposable {
@@ -14,8 +15,9 @@ export interface Views extends vscode.Disposable {
 
 export function createViews(app: App): Views {
   const signIn = createSignIn(app);
-  const table = commandTable(app, signIn.signIn);
-  const disposables = vscode.Disposable.from(signIn, createAccountsTree(app));
+  const dashboard = createDashboard(app);
+  const table = commandTable(app, signIn.signIn, dashboard);
+  const disposables = vscode.Disposable.from(signIn, dashboard, createAccountsTree(app));
   return {
     async run(id, argument) {
       await table[id](argument);

@@ -17,6 +17,8 @@ const expected = [
   'dist/server.js',
   'dist/server.js.LEGAL.txt',
   'dist/views.js',
+  'dist/webview/dashboard.css',
+  'dist/webview/dashboard.js',
   'dist/webview/login.css',
   'dist/webview/login.js',
   'l10n/bundle.l10n.zh-cn.json',

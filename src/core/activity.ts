@@ -100,8 +100,8 @@ export interface InspectedRequest {
 
 /** The part of a host's calls that is about requests. */
 export interface ActivityControl {
-  /** Turns the live list of this window on or off, and answers with the last requests, oldest first. */
-  watchRequests(isOn: boolean): Promise<readonly RequestRecord[]>;
+  /** Turns the live list of this window on or off, or leaves it; answers with the last requests, oldest first. */
+  watchRequests(isOn?: boolean): Promise<readonly RequestRecord[]>;
   /** Counts from the ledger, oldest first. */
   usageSummary(query: UsageQuery): Promise<readonly UsageBucket[]>;
   /** Keeps the bodies of coming requests, redacted and in memory; off, it forgets them. */

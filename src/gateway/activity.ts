@@ -55,7 +55,7 @@ export function createActivity(options: ActivityOptions): Activity {
     lastError: (account) => lastErrors.get(account),
     control: {
       async watchRequests(isOn) {
-        isWatched = isOn;
+        if (isOn !== undefined) isWatched = isOn;
         return feed.list();
       },
       usageSummary: (query) => summariseLedger(options.directory(), query),

@@ -22,6 +22,7 @@ export const commandIds = [
   'qwenProxy.freePort',
   'qwenProxy.copyEndpoint',
   'qwenProxy.copyApiKey',
+  'qwenProxy.showDiagnostics',
   'qwenProxy.showLog',
 ] as const;
 

@@ -11,6 +11,7 @@ import { login } from './login.ts';
 import type { SignIn } from './sign-in.ts';
 import { removeAccount, testAccount } from './verdict.ts';
 import type { Dashboard } from './views/dashboard-panel.ts';
+import { showDiagnostics } from './views/diagnostics.ts';
 
 /** Everything the user can ask for; the ids are those of the manifest. */
 export function commandTable(
@@ -67,6 +68,7 @@ export function commandTable(
     'qwenProxy.freePort': () => useFreePort(app),
     'qwenProxy.copyEndpoint': () => copyEndpoint(app),
     'qwenProxy.copyApiKey': () => copyApiKey(app),
+    'qwenProxy.showDiagnostics': () => showDiagnostics(app),
     'qwenProxy.showLog': () => app.log.show(true),
   };
 }

@@ -215,7 +215,7 @@ export function createServerHost(options: ServerHostOptions): ServerHost {
     onDidChangeSnapshot: changed.event,
     onDidChangeRequests: requests.event,
     async watchRequests(isOn) {
-      isWatching = isOn;
+      isWatching = isOn ?? isWatching;
       return (await connected()).proxy.watchRequests(isOn);
     },
     open,

@@ -45,7 +45,7 @@ describe('a row of the live list', () => {
       model: 'gpt-4o → qwen3-max',
       way: 'openai-chat → native → B',
       attempts: ['A: the quota is used up', 'B: answered'],
-      firstToken: '0.4 s',
+      firstToken: '400 ms',
       speed: '50',
       tokens: '1,000 → 100',
       cached: '25 %',

@@ -69,6 +69,29 @@ describe('manifest', () => {
     }
   });
 
+  it('names only known commands and context keys in the welcome view and the walkthrough', () => {
+    const { walkthroughs, viewsWelcome } = manifest.contributes;
+    const texts: Readonly<Record<string, string>> = readJson('package.nls.json');
+    const links = Object.values(texts).flatMap((text) =>
+      [...text.matchAll(/\(command:([\w.]+)\)/g)].map(([, id]) => id),
+    );
+    assert.ok(links.length >= 9);
+    const events = [...JSON.stringify([walkthroughs, viewsWelcome]).matchAll(/onCommand:([\w.]+)/g)].map(
+      ([, id]) => id,
+    );
+    const known: readonly (string | undefined)[] = commandIds;
+    assert.deepEqual(
+      [...links, ...events].filter((id) => !known.includes(id)),
+      [],
+    );
+    const chinese: Readonly<Record<string, string>> = readJson('package.nls.zh-cn.json');
+    const commandsOf = (text = '') => [...text.matchAll(/command:[\w.]+/g)].map(([id]) => id);
+    for (const [key, text] of Object.entries(texts)) assert.deepEqual(commandsOf(chinese[key]), commandsOf(text), key);
+    const set = readFileSync(join(root, 'src', 'vscode', 'context-keys.ts'), 'utf8');
+    for (const [, key] of JSON.stringify([walkthroughs, viewsWelcome]).matchAll(/(?:onContext:|!)(qwenProxy\.\w+)/g))
+      assert.ok(set.includes(`'${key}'`), key);
+  });
+
   it('mirrors the environment table, but for secrets', () => {
     const secret: readonly string[] = secretSettingNames;
     assert.deepEqual(

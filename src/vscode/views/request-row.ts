@@ -29,7 +29,8 @@ export function toRequestRow(
       if (error !== undefined) return `${labelOf(tried)}: ${describeReason(error, l10n)}`;
       return `${labelOf(tried)}: ${committed ? l10n.t('answered') : l10n.t('asked')}`;
     }),
-    firstToken: ttftMs === undefined ? '' : `${seconds.format(ttftMs / 1_000)} s`,
+    firstToken:
+      ttftMs === undefined ? '' : ttftMs < 1_000 ? `${Math.round(ttftMs)} ms` : `${seconds.format(ttftMs / 1_000)} s`,
     speed: speed === undefined ? '' : number.format(Math.round(speed)),
     tokens: inputTokens === undefined ? '' : `${number.format(inputTokens)} → ${number.format(outputTokens ?? 0)}`,
     cached:

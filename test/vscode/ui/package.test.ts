@@ -24,6 +24,7 @@ const expected = [
   'l10n/bundle.l10n.zh-cn.json',
   'media/activity-bar.svg',
   'media/icon.png',
+  'media/walkthrough.svg',
   'package.json',
   'package.nls.json',
   'package.nls.zh-cn.json',

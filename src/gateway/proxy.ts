@@ -41,7 +41,8 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
   let settings = options.settings;
   let clientKeys: readonly string[] = [];
 
-  const transport = options.transport ?? createTransport({ environment: options.environment ?? {} });
+  const transport =
+    options.transport ?? createTransport({ environment: options.environment ?? {}, network: settings.network });
   const state = createStateFiles(options.stateDirectory, logger);
   const keptHealth = createHealthKeeper(state);
   const store = createAccountStore(secrets, logger);

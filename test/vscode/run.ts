@@ -23,6 +23,7 @@ for (const name of [
   'accounts-view',
   'dashboard',
   'walkthrough',
+  'chinese',
   'sign-in',
   'serving',
   'windows',

@@ -1,5 +1,6 @@
 import type { RequestRecord } from '../../core/activity.ts';
 import type { ProxySnapshot } from '../../core/control.ts';
+import type { NetworkSettings } from '../../core/network.ts';
 
 /** What a report is made of; everything in it may hold a secret, and none of it may come through. */
 export interface DiagnosticsFacts {
@@ -12,7 +13,7 @@ export interface DiagnosticsFacts {
     readonly language: string;
   };
   readonly runtime: { readonly node: string; readonly platform: string; readonly arch: string };
-  readonly network: { readonly proxy: string; readonly noProxy: readonly string[]; readonly proxySupport: string };
+  readonly network: NetworkSettings;
   /** Names of proxy variables that are set in the environment. */
   readonly proxyVariables: readonly string[];
   /** Settings that are not at their default. */
@@ -68,7 +69,7 @@ export function diagnosticsReport(facts: DiagnosticsFacts): string {
     `- State: ${snapshot.state}, port ${snapshot.port}${isLoopback(snapshot.host) ? '' : ', not on loopback'}`,
     ...(snapshot.owner ? [`- Owner: process ${snapshot.owner.pid}, version ${snapshot.owner.version}`] : []),
     ...(snapshot.problem ? [`- Problem: ${snapshot.problem.code}: ${withoutSecrets(snapshot.problem.message)}`] : []),
-    `- Network: http.proxySupport ${network.proxySupport}, http.proxy ${network.proxy === '' ? 'not set' : 'set'}, ${network.noProxy.length} exceptions, variables: ${facts.proxyVariables.join(', ') || 'none'}`,
+    `- Network: http.proxySupport ${network.proxySupport}, http.proxy ${network.proxy === '' ? 'not set' : 'set'}, ${network.noProxy.length} exceptions${network.strictSsl ? '' : ', certificates not checked'}, system certificates ${network.systemCertificates ? 'trusted' : 'not used'}, variables: ${facts.proxyVariables.join(', ') || 'none'}`,
     `- Settings changed: ${Object.entries(facts.changedSettings).map(describeSetting).join(', ') || 'none'}`,
     '',
     '## Accounts',

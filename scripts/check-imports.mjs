@@ -20,6 +20,7 @@ const layers = [
   ['upstream', ['core', 'wire']],
   ['accounts', ['core']],
   ['usage', ['core']],
+  ['tokens', ['core']],
   ['server', ['core', 'gateway/exchange.ts', 'gateway/gateway.ts']],
   // The attempt loop knows no wire format, no server and no upstream.
   [
@@ -40,7 +41,7 @@ const layers = [
   ['gateway/trace.ts', ['core', 'accounts', 'usage', 'gateway/exchange.ts']],
   ['gateway/judge.ts', ['core']],
   ['gateway/exchange.ts', ['core']],
-  ['gateway', ['core', 'wire', 'accounts', 'usage', 'dialects', 'upstream', 'server']],
+  ['gateway', ['core', 'wire', 'accounts', 'usage', 'tokens', 'dialects', 'upstream', 'server']],
   ['webview', []],
   ['vscode', ['core', 'webview', 'gateway/main.ts']],
   ['cli', ['core', 'gateway/main.ts']],
@@ -55,6 +56,11 @@ const packageHomes = {
   undici: ['upstream'],
   oauth4webapi: ['accounts'],
   commander: ['cli'],
+  'image-size': ['tokens'],
+  'image-size/types/gif': ['tokens'],
+  'image-size/types/jpg': ['tokens'],
+  'image-size/types/png': ['tokens'],
+  'image-size/types/webp': ['tokens'],
   uqr: ['vscode', 'webview', 'cli'],
   uplot: ['webview'],
 };

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { link, open, readFile, rename, rm, stat, utimes } from 'node:fs/promises';
+import { link, rename, rm, utimes } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Clock } from '../core/contracts.ts';
 import { GatewayError } from '../core/errors.ts';
+import { createLockFile, isOlderThan, releaseLockFile } from '../core/lock-file.ts';
 
 /** qwen-code's numbers (sharedTokenManager.ts): whoever shares the file with it has to wait and to give up alike. */
 const attempts = 20;
@@ -27,18 +28,17 @@ export async function withCredentialLock<Result>(
     return await work();
   } finally {
     released.abort();
-    // Whoever was taken for dead has lost the lock: another one's stays.
-    if ((await readFile(path, 'utf8').catch(() => '')) === owner) await rm(path, { force: true });
+    await releaseLockFile(path, owner);
   }
 }
 
 async function acquire(path: string, owner: string, clock: Clock): Promise<void> {
   let pauseMs = firstPauseMs;
   for (let attempt = 0; attempt < attempts; attempt++) {
-    if (await create(path, owner)) return;
-    if (await isStale(path, clock)) {
+    if (await createLockFile(path, owner)) return;
+    if (await isOlderThan(path, staleMs, clock.now())) {
       await removeStale(path, clock);
-      if (await create(path, owner)) return;
+      if (await createLockFile(path, owner)) return;
     }
     await clock.sleep(pauseMs);
     pauseMs = Math.min(pauseMs * 1.5, longestPauseMs);
@@ -46,28 +46,6 @@ async function acquire(path: string, owner: string, clock: Clock): Promise<void>
   throw new GatewayError('upstream_timeout', 'Another program holds the lock of the sign-in file.', {
     fix: `Try again in a moment; if no such program runs, remove ${path}.`,
   });
-}
-
-async function create(path: string, owner: string): Promise<boolean> {
-  try {
-    const lock = await open(path, 'wx', 0o600);
-    try {
-      await lock.writeFile(owner);
-    } finally {
-      await lock.close();
-    }
-    return true;
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
-    throw error;
-  }
-}
-
-async function isStale(path: string, clock: Clock): Promise<boolean> {
-  return stat(path).then(
-    ({ mtimeMs }) => clock.now() - mtimeMs > staleMs,
-    () => false,
-  );
 }
 
 /** Moved away first: of several that found it stale only one gets it, and a lock made since is put back. */
@@ -78,7 +56,7 @@ async function removeStale(path: string, clock: Clock): Promise<void> {
   } catch {
     return;
   }
-  if (!(await isStale(away, clock))) await link(away, path).catch(() => {});
+  if (!(await isOlderThan(away, staleMs, clock.now()))) await link(away, path).catch(() => {});
   await rm(away, { force: true });
 }
 

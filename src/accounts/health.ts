@@ -107,9 +107,9 @@ const isRemembered = (entry: HealthEntry, nowMs: number) =>
 
 /** The health after a failure. A request's own fault changes nothing. */
 export function afterFailure(health: Health, error: GatewayError, model: string, nowMs: number): Health {
-  // A free tier that ended for one model leaves the others; every other quota is the account's.
   const base = policies[error.code];
   if (base === undefined) return health;
+  // A free tier that ended for one model leaves the others; every other quota is the account's.
   const policy = error.window === 'model' ? { ...base, perModel: true } : base;
   const isSame = (entry: HealthEntry) =>
     entry.code === error.code && entry.model === (policy.perModel ? model : undefined);

@@ -1,8 +1,8 @@
-import { randomUUID } from 'node:crypto';
-import { open, readFile, realpath, rename, rm, stat } from 'node:fs/promises';
+import { readFile, realpath } from 'node:fs/promises';
 import type { Clock } from '../core/contracts.ts';
 import { GatewayError } from '../core/errors.ts';
 import { isJsonObject, type JsonObject, numberField, parseJson, stringField } from '../core/json.ts';
+import { fileStamp, replacePrivately } from '../core/private-file.ts';
 import type { OAuthSecret } from './account.ts';
 import { withCredentialLock } from './credential-lock.ts';
 import type { IssuedTokens } from './oauth-client.ts';
@@ -33,7 +33,8 @@ export function createLinkedCredentials(clock: Clock): LinkedCredentials {
   const seen = new Map<string, Seen>();
 
   const read = async (file: string): Promise<OAuthSecret> => {
-    const state = await stateOf(file);
+    const state = await fileStamp(file);
+    if (state === undefined) throw unreadable(file);
     const known = seen.get(file);
     if (known?.state === state) return known.secret;
     const secret = secretOf(await readDocument(file));
@@ -50,7 +51,9 @@ export function createLinkedCredentials(clock: Clock): LinkedCredentials {
       ...(tokens.resourceUrl !== undefined && { resource_url: tokens.resourceUrl }),
       expiry_date: tokens.expiresAtMs,
     };
-    await replaceFile(file, `${JSON.stringify(document, null, 2)}\n`);
+    // A link stays a link: what it points to is replaced.
+    const target = await realpath(file).catch(() => file);
+    await replacePrivately(target, `${JSON.stringify(document, null, 2)}\n`);
     return read(file);
   };
 
@@ -95,35 +98,6 @@ async function readDocument(file: string): Promise<JsonObject> {
   const text = await readFile(file, 'utf8').catch(() => '');
   const document = parseJson(text);
   return isJsonObject(document) ? document : {};
-}
-
-/** Differs after every replacement of the file. */
-async function stateOf(file: string): Promise<string> {
-  return stat(file, { bigint: true }).then(
-    ({ ino, mtimeNs, size }) => `${ino} ${mtimeNs} ${size}`,
-    () => {
-      throw unreadable(file);
-    },
-  );
-}
-
-/** A link stays a link: what it points to is replaced, in one step and 0600. */
-async function replaceFile(file: string, text: string): Promise<void> {
-  const target = await realpath(file).catch(() => file);
-  const temporary = `${target}.tmp.${randomUUID()}`;
-  try {
-    const handle = await open(temporary, 'wx', 0o600);
-    try {
-      await handle.writeFile(text);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    await rename(temporary, target);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
-  }
 }
 
 function unreadable(file: string): GatewayError {

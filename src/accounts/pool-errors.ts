@@ -1,4 +1,5 @@
 import { type ErrorCode, GatewayError } from '../core/errors.ts';
+import type { WireFormat } from '../core/upstream.ts';
 import type { Standing } from './health.ts';
 
 /** Waiting helps none of these: what is asked for is not to be had from the account. */
@@ -40,8 +41,19 @@ export function nothingReady(entries: readonly (Standing & { readonly label: str
   });
 }
 
-/** No plan among the accounts has the model. */
-export function noModel(asked: string | undefined): GatewayError {
+/** No plan among the accounts has the model, or can serve what is asked of it. */
+export function noModel(asked: string | undefined, format?: WireFormat): GatewayError {
+  if (format === 'openai-embeddings')
+    return new GatewayError(
+      'model_not_found',
+      asked === undefined
+        ? 'None of your accounts serves embeddings.'
+        : `None of your accounts serves embeddings with the model ${asked}.`,
+      {
+        param: 'model',
+        fix: 'Embeddings need a standard Model Studio key (China, International or a workspace) or a custom endpoint, and an embedding model such as text-embedding-v4: add one with “Qwen: Login” in VS Code, or `accounts add` on the command line.',
+      },
+    );
   const message =
     asked === undefined
       ? 'None of your accounts offers a model for requests that name none.'

@@ -1,6 +1,7 @@
 import type { Clock } from '../core/contracts.ts';
 import type { ErrorCode, GatewayError } from '../core/errors.ts';
 import type { AccountStrategy } from '../core/settings.ts';
+import type { WireFormat } from '../core/upstream.ts';
 import type { Account } from './account.ts';
 import { createAffinity } from './affinity.ts';
 import { afterFailure, afterSuccess, type Health, holding, type Standing, standing } from './health.ts';
@@ -23,8 +24,8 @@ export interface PoolOptions {
   readonly requestsToday: (id: string) => number;
   /** What remains of the account's tightest quota window, 0 to 1; `undefined` where no limit is known. */
   readonly quotaLeft: (account: Account) => number | undefined;
-  /** Which model an account would use for what the client asked, or `undefined` where its plan has none for it. */
-  readonly modelFor: (account: Account, asked: string | undefined) => string | undefined;
+  /** Which model an account would use for what the client asked, or `undefined` where its plan cannot serve that. */
+  readonly modelFor: (account: Account, asked: string | undefined, format?: WireFormat) => string | undefined;
   /** Health as it was kept from the last run. */
   readonly health?: ReadonlyMap<string, Health>;
   /** Called after every change of health. */
@@ -33,6 +34,8 @@ export interface PoolOptions {
 
 export interface AcquireOptions {
   readonly model: string | undefined;
+  /** The client's; not every plan can serve each. */
+  readonly format?: WireFormat | undefined;
   /** Accounts that this request tried already. */
   readonly tried: ReadonlySet<string>;
   /** The conversation it belongs to, which stays on its account as long as that one is ready. */
@@ -97,12 +100,12 @@ export function createPool(options: PoolOptions): Pool {
   };
   const standingOf = (account: Account, model?: string): Standing =>
     account.enabled ? standing(healthOf(account), model, clock.now()) : { state: 'disabled', transient: false };
-  const ableTo = (asked: string | undefined): readonly Able[] =>
+  const ableTo = ({ model: asked, format }: Pick<AcquireOptions, 'model' | 'format'>): readonly Able[] =>
     options
       .accounts()
       .filter((account) => account.enabled)
       .flatMap((account) => {
-        const model = options.modelFor(account, asked);
+        const model = options.modelFor(account, asked, format);
         return model === undefined ? [] : [{ account, model, standing: standingOf(account, model) }];
       });
   /** Accounts that share the limits of one main account: what one met, all have met. */
@@ -136,12 +139,12 @@ export function createPool(options: PoolOptions): Pool {
   };
 
   return {
-    acquire({ model: asked, tried, session }) {
+    acquire({ model: asked, format, tried, session }) {
       const accounts = options.accounts();
       const enabled = accounts.filter((account) => account.enabled);
       if (enabled.length === 0) throw noAccount(accounts.length);
-      const able = ableTo(asked);
-      if (able.length === 0) throw noModel(asked);
+      const able = ableTo({ model: asked, format });
+      if (able.length === 0) throw noModel(asked, format);
       const untried = able.filter(({ account }) => !tried.has(account.id));
 
       const ready = untried.filter((entry) => entry.standing.state === 'ready');
@@ -192,8 +195,8 @@ export function createPool(options: PoolOptions): Pool {
       if (trials.delete(granted)) trialOpen = false;
     },
 
-    hasReady: ({ model, tried }) =>
-      ableTo(model).some(({ account, standing }) => standing.state === 'ready' && !tried.has(account.id)),
+    hasReady: ({ tried, ...wish }) =>
+      ableTo(wish).some(({ account, standing }) => standing.state === 'ready' && !tried.has(account.id)),
 
     standing: standingOf,
     obstacles: (account) => holding(healthOf(account), clock.now()),

@@ -9,6 +9,7 @@ import {
 import * as v from 'valibot';
 import { InputError } from '../core/input-error.ts';
 import { isJsonObject, parseJson } from '../core/json.ts';
+import { shortestPassphrase } from '../core/shortest-passphrase.ts';
 import { type Account, accountIdPattern, parseAccount } from './account.ts';
 
 const format = 'qwen-proxy-accounts';
@@ -39,9 +40,6 @@ const fileSchema = v.object({
   cipher: v.object({ name: v.literal('aes-256-gcm'), iv: base64, tag: base64, text: base64 }),
 });
 type PortableFile = v.InferOutput<typeof fileSchema>;
-
-/** Shorter ones are guessed however dear a guess is made. */
-export const shortestPassphrase = 8;
 
 /** Encrypts accounts with their credentials under a passphrase. */
 export async function exportAccounts(accounts: readonly Account[], passphrase: string): Promise<string> {

@@ -1,9 +1,10 @@
 import type { AccountLimit, AccountSummary, AddAccountInput, PlanFinding } from '../core/control.ts';
+import { withFix } from '../core/with-fix.ts';
 import type { HostedProxy } from '../core/worker-protocol.ts';
 import { UsageError } from './environment.ts';
 import { type SearchOptions, searchPlan } from './find.ts';
 import { withProxy } from './host.ts';
-import { asUsage, processTerminal, readKey, withFix } from './terminal.ts';
+import { asUsage, printJson, processTerminal, readKey } from './terminal.ts';
 
 /** Accounts of this home; the demo account that stands in for none is not one of them. */
 async function stored(proxy: HostedProxy): Promise<readonly AccountSummary[]> {
@@ -25,7 +26,6 @@ function printTable(rows: readonly Readonly<Record<string, string>>[]): void {
   for (const row of rows) process.stdout.write(line(columns.map((column) => row[column] ?? '')));
 }
 
-const printJson = (value: unknown) => process.stdout.write(`${JSON.stringify(value, null, 2)}\n`);
 const until = (untilMs: number | undefined) => (untilMs === undefined ? '' : new Date(untilMs).toISOString());
 
 export async function listAccounts({ json }: { readonly json?: boolean }): Promise<number> {

@@ -1,11 +1,13 @@
 import { randomUUID } from 'node:crypto';
-import { open, readFile, rm, stat } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import * as v from 'valibot';
 import type { SecretStore } from '../core/contracts.ts';
 import { createEmitter } from '../core/emitter.ts';
 import { parseJson } from '../core/json.ts';
-import { accountsFileName, accountsFileSchema, makePrivateDirectory, writePrivateFile } from '../gateway/main.ts';
+import { createLockFile, isOlderThan, releaseLockFile } from '../core/lock-file.ts';
+import { fileStamp, makePrivateDirectory } from '../core/private-file.ts';
+import { accountsFileName, accountsFileSchema, writePrivateFile } from '../gateway/main.ts';
 
 /** A lock older than this was left by a process that died. */
 const staleLockMs = 10_000;
@@ -26,6 +28,7 @@ export function createFileSecrets(directory: string): SecretStore & { close(): v
   let seen: string | undefined;
   let turn: Promise<void> = Promise.resolve();
 
+  const stampOf = async () => (await fileStamp(path)) ?? 'absent';
   const readAll = async (): Promise<Record<string, string>> => {
     const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
       if (error.code === 'ENOENT') return undefined;
@@ -53,7 +56,7 @@ export function createFileSecrets(directory: string): SecretStore & { close(): v
 
   return {
     async keys() {
-      seen = await stateOf(path);
+      seen = await stampOf();
       return Object.keys(await readAll());
     },
     async get(key) {
@@ -72,7 +75,7 @@ export function createFileSecrets(directory: string): SecretStore & { close(): v
       // Polling, because the file is replaced: a watch on it would keep looking at the old one. What counts is the file
       // as it was listed, so that a write just before the watch began is announced as well.
       watch ??= setInterval(async () => {
-        const now = await stateOf(path);
+        const now = await stampOf();
         if (now === seen) return;
         seen = now;
         changed.fire();
@@ -83,20 +86,12 @@ export function createFileSecrets(directory: string): SecretStore & { close(): v
   };
 }
 
-/** Differs after every replacement of the file. */
-async function stateOf(path: string): Promise<string> {
-  return stat(path, { bigint: true }).then(
-    ({ ino, mtimeNs, size }) => `${ino} ${mtimeNs} ${size}`,
-    () => 'absent',
-  );
-}
-
 /** Runs `work` while holding a lock file that names this process; a stale one is taken over. */
 async function withLock(path: string, work: () => Promise<void>): Promise<void> {
   await makePrivateDirectory(dirname(path));
   const owner = `${process.pid} ${randomUUID()}\n`;
   const deadlineMs = Date.now() + lockPatienceMs;
-  while (!(await createLock(path, owner))) {
+  while (!(await createLockFile(path, owner))) {
     if (await isStale(path)) await removeStale(path);
     else if (Date.now() > deadlineMs)
       throw new Error(`${path} is held by another process. Remove it if none is running.`);
@@ -105,29 +100,11 @@ async function withLock(path: string, work: () => Promise<void>): Promise<void> 
   try {
     await work();
   } finally {
-    // Whoever was too slow may have lost the lock: another one's stays.
-    if ((await readFile(path, 'utf8').catch(() => '')) === owner) await rm(path, { force: true });
+    await releaseLockFile(path, owner);
   }
 }
 
-async function createLock(path: string, owner: string): Promise<boolean> {
-  try {
-    const lock = await open(path, 'wx', 0o600);
-    await lock.writeFile(owner);
-    await lock.close();
-    return true;
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
-    throw error;
-  }
-}
-
-async function isStale(path: string): Promise<boolean> {
-  return stat(path).then(
-    ({ mtimeMs }) => Date.now() - mtimeMs > staleLockMs,
-    () => false,
-  );
-}
+const isStale = (path: string) => isOlderThan(path, staleLockMs, Date.now());
 
 /**
  * One at a time, and only what is stale even then: of several that found the old lock, a later one would otherwise remove
@@ -135,7 +112,7 @@ async function isStale(path: string): Promise<boolean> {
  */
 async function removeStale(path: string): Promise<void> {
   const guard = `${path}.takeover`;
-  if (!(await createLock(guard, ''))) {
+  if (!(await createLockFile(guard, ''))) {
     if (await isStale(guard)) await rm(guard, { force: true });
     return;
   }

@@ -1,6 +1,7 @@
 import type { PlanCandidate, PlanSearch, ProxyControl } from '../core/control.ts';
+import { withFix } from '../core/with-fix.ts';
 import { withProxy } from './host.ts';
-import { asUsage, processTerminal, readKey, type Terminal, withFix } from './terminal.ts';
+import { asUsage, printJson, processTerminal, readKey, type Terminal } from './terminal.ts';
 
 export interface SearchOptions {
   readonly baseUrl?: string;
@@ -23,7 +24,7 @@ export async function findAccount({ json, ...options }: SearchOptions & { readon
   const key = await readKey(processTerminal);
   return withProxy(async (proxy) => {
     const { isUnasked, ...search } = await searchPlan(proxy, { key, ...options }, processTerminal);
-    if (json) processTerminal.out(`${JSON.stringify(search, null, 2)}\n`);
+    if (json) printJson(search);
     else if (search.found) processTerminal.out(`${search.found.plan}\n`);
     return isUnasked || search.found ? 0 : 1;
   });

@@ -1,7 +1,8 @@
 import type { Logger } from '../core/contracts.ts';
 import type { ProxySnapshot } from '../core/control.ts';
+import { makePrivateDirectory } from '../core/private-file.ts';
 import type { HostedProxy } from '../core/worker-protocol.ts';
-import { createHostedProxy, homeDirectory, makePrivateDirectory } from '../gateway/main.ts';
+import { createHostedProxy, homeDirectory } from '../gateway/main.ts';
 import { readEnvironment } from './environment.ts';
 import { createFileSecrets } from './file-secrets.ts';
 

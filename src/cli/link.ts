@@ -1,5 +1,6 @@
+import { withFix } from '../core/with-fix.ts';
 import { withProxy } from './host.ts';
-import { asUsage, processTerminal, withFix } from './terminal.ts';
+import { asUsage, processTerminal } from './terminal.ts';
 
 /** `accounts link`: an account whose tokens stay in qwen-code's own file. */
 export async function linkAccount(options: { readonly file?: string; readonly id?: string }): Promise<number> {

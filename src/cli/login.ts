@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { renderUnicodeCompact } from 'uqr';
+import { withFix } from '../core/with-fix.ts';
 import { withProxy } from './host.ts';
 import { asUsage } from './terminal.ts';
 
@@ -21,7 +22,7 @@ export async function login({ id }: { readonly id?: string }): Promise<number> {
       if (poll.status === 'complete') {
         const { account, verdict } = poll;
         process.stdout.write(`signed in as ${account.id}\n`);
-        process.stderr.write(`${verdict.message}${verdict.fix === undefined ? '' : ` ${verdict.fix}`}\n`);
+        process.stderr.write(`${withFix(verdict)}\n`);
         return verdict.ok ? 0 : 1;
       }
       const reasons = { expired: 'The code has expired. Run the command again.', denied: 'The sign-in was refused.' };

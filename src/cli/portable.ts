@@ -1,5 +1,6 @@
-import { open, readFile, rename, rm } from 'node:fs/promises';
+import { open, readFile, writeFile } from 'node:fs/promises';
 import type { ImportConflict } from '../core/control.ts';
+import { replacePrivately } from '../core/private-file.ts';
 import { UsageError } from './environment.ts';
 import { withProxy } from './host.ts';
 import { readPassphrase } from './passphrase.ts';
@@ -54,20 +55,8 @@ async function refuseExisting(path: string): Promise<void> {
 
 /** 0600 from its first byte on; with `force` the old file is replaced in one step. */
 async function writeNew(path: string, text: string, force: boolean): Promise<void> {
-  const target = force ? `${path}.${process.pid}.tmp` : path;
-  const file = await open(target, 'wx', 0o600).catch((error: NodeJS.ErrnoException) => {
-    throw error.code === 'EEXIST' ? exists(target) : new UsageError(`${target} cannot be written (${error.code}).`);
+  const written = force ? replacePrivately(path, text) : writeFile(path, text, { flag: 'wx', mode: 0o600 });
+  await written.catch((error: NodeJS.ErrnoException) => {
+    throw error.code === 'EEXIST' ? exists(path) : new UsageError(`${path} cannot be written (${error.code}).`);
   });
-  try {
-    await file.writeFile(text);
-  } finally {
-    await file.close();
-  }
-  if (target === path) return;
-  try {
-    await rename(target, path);
-  } catch (error) {
-    await rm(target, { force: true });
-    throw error;
-  }
 }

@@ -46,14 +46,14 @@ export const processTerminal: Terminal = {
   },
 };
 
+/** A value for programs, on stdout. */
+export function printJson(value: unknown): void {
+  processTerminal.out(`${JSON.stringify(value, null, 2)}\n`);
+}
+
 /** The API key: asked for where somebody sits there, else all of stdin. */
 export function readKey(terminal: Terminal): Promise<string> {
   return terminal.isInteractive ? terminal.ask('API key (it is not shown): ', { hidden: true }) : terminal.readAll();
-}
-
-/** A sentence and its way out, on one line. */
-export function withFix({ message, fix }: { readonly message: string; readonly fix?: string }): string {
-  return fix === undefined ? message : `${message} ${fix}`;
 }
 
 /** What the control surface rejects is a mistake of the caller. */

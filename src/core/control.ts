@@ -1,6 +1,7 @@
 /**
  * The control surface of a running proxy: what the command line and the editor may ask of it. Every value is plain data
- * (it crosses a MessagePort) and none of them holds a credential, except the local client key, which a user copies.
+ * (it crosses a MessagePort). Keys and passphrases go in, to be stored or asked about; no answer holds a credential in
+ * clear, except the local client key, which a user copies.
  */
 import type { ErrorCode } from './errors.ts';
 import type { WindowSummary } from './quota-window.ts';

@@ -8,6 +8,8 @@ import type { WireFormat } from './upstream.ts';
 export interface GenerationRequest {
   /** The model as the client named it; absent = the default model. */
   readonly model: string | undefined;
+  /** The name the client is told, where it is not `model`: ids that only decorate another one are echoed as they came. */
+  readonly echoedModel?: string;
   readonly stream: boolean;
   /** The client wants usage in its stream. */
   readonly includeUsage: boolean;
@@ -23,6 +25,8 @@ export interface GenerationRequest {
  */
 export interface Translation {
   readonly chat: JsonObject;
+  /** What of the request has no counterpart and was left out, in words for the log. */
+  readonly notes?: readonly string[];
   /** Makes the answer of one attempt in the client's format. */
   createEncoder(answer: AnswerFacts): AnswerEncoder;
   /** The client's spelling of a field of `chat` that was refused, as in `messages[2].content`. */
@@ -48,6 +52,8 @@ export interface AnswerEncoder {
   result(): JsonObject;
   /** The truthful last text of a stream that broke off after it had begun. */
   fail(error: GatewayError): string;
+  /** Nothing of what still comes belongs to the answer: it can be given up. */
+  readonly isOver?: boolean;
 }
 
 /** An HTTP answer made by a dialect. */
@@ -62,6 +68,8 @@ export interface ErrorContext {
   readonly requestId: string;
   /** Clients take the same status differently; docs/errors.md has the table. */
   readonly userAgent: string | undefined;
+  /** Of the request, where it was too long. */
+  readonly inputTokens?: number;
 }
 
 /** How one client-facing API says that something failed. */
@@ -77,6 +85,8 @@ export interface Dialect extends ErrorDialect {
   readonly id: WireFormat;
   /** Paths it answers, all POST. */
   readonly paths: readonly string[];
+  /** Its requests belong to no conversation: none says where the next one should go. */
+  readonly isStateless?: boolean;
   /** @throws GatewayError `invalid_request` that names the field in the client's own spelling. */
   decodeRequest(body: unknown, settings: Pick<ProxySettings, 'stream'>): GenerationRequest;
   /** Sent while the client waits; must mean nothing to it. */

@@ -16,6 +16,9 @@ const scopeOfCode = {
   context_too_long: 'request',
   content_filtered: 'request',
   body_too_large: 'request',
+  unsupported_encoding: 'request',
+  not_implemented: 'request',
+  upgrade_required: 'request',
   client_rejected: 'request',
   // account: this credential cannot serve it
   unauthorized: 'account',

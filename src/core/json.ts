@@ -37,3 +37,8 @@ export function objectItems(object: JsonObject, name: string): readonly JsonObje
   const value = object[name];
   return Array.isArray(value) ? value.filter(isJsonObject) : [];
 }
+
+/** The object without these fields. */
+export function omit(object: JsonObject, names: readonly string[]): JsonObject {
+  return Object.fromEntries(Object.entries(object).filter(([name]) => !names.includes(name)));
+}

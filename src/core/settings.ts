@@ -1,9 +1,18 @@
 import * as v from 'valibot';
+import { type ModelAlias, modelAliases } from './model-aliases.ts';
 import type { NetworkSettings } from './network.ts';
 
 /** How the next account is picked; `fallback` keeps one account active and uses the others only when it cannot serve. */
 export const accountStrategies = ['fallback', 'round-robin', 'least-used', 'most-quota-left'] as const;
 export type AccountStrategy = (typeof accountStrategies)[number];
+
+/** Whether calls and thinking that models write into their text are put where they belong; `auto` = for models known to. */
+export const leakRepairs = ['auto', 'always', 'never'] as const;
+export type LeakRepair = (typeof leakRepairs)[number];
+
+/** Whether requests go to an endpoint of their own format: `auto` where all that they hold is proven to work there. */
+export const laneChoices = ['auto', 'native', 'translate'] as const;
+export type LaneChoice = (typeof laneChoices)[number];
 
 /** Where the device flow of one OAuth issuer lives. The client is public: there is normally no secret. */
 export interface OAuthSettings {
@@ -30,7 +39,15 @@ export interface ProxySettings {
   readonly apiKeys: readonly string[] | 'generated' | 'off';
   readonly adminKey: string | undefined;
   readonly defaultModel: string;
+  /** Applied to the client's model before the account's list. */
+  readonly modelAliases: readonly ModelAlias[];
   readonly accountStrategy: AccountStrategy;
+  readonly leakRepair: LeakRepair;
+  /** Pictures for a model that reads text only go to the account's first model that sees, instead of being refused. */
+  readonly visionFallback: boolean;
+  /** Requests without marks of their own are marked for Qwen's explicit cache. */
+  readonly cacheMarkers: boolean;
+  readonly lane: LaneChoice;
   readonly debugLog: boolean;
   readonly logFileLimit: number;
   /** How long the usage ledger is kept. A month is the least: the longest quota window is counted from it. */
@@ -114,10 +131,15 @@ const schemas = {
   ALLOWED_HOSTS: listOf(hostName),
   CORS_ORIGINS: listOf(origin),
   STREAM: boolean,
-  API_KEY: v.union([listOf(apiKey)]),
+  API_KEY: listOf(apiKey),
   ADMIN_KEY: apiKey,
   DEFAULT_MODEL: token,
+  MODEL_ALIASES: modelAliases,
   ACCOUNT_STRATEGY: v.picklist(accountStrategies, `must be one of ${accountStrategies.join(', ')}`),
+  LEAK_REPAIR: v.picklist(leakRepairs, `must be one of ${leakRepairs.join(', ')}`),
+  VISION_FALLBACK: boolean,
+  CACHE_MARKERS: boolean,
+  LANE: v.picklist(laneChoices, `must be one of ${laneChoices.join(', ')}`),
   DEBUG_LOG: boolean,
   LOG_FILE_LIMIT: wholeNumber(1, 10_000),
   USAGE_RETENTION_DAYS: wholeNumber(32, 3_650),
@@ -138,7 +160,7 @@ export const settingNames: readonly SettingName[] = Object.keys(schemas).filter(
 
 const loopbackHosts = new Set(['localhost', '127.0.0.1', '::1', '[::1]']);
 
-/** Is this bind address reachable from this machine alone? */
+/** Does this address, as people or URLs write it, name this machine alone? */
 export function isLoopbackHost(host: string): boolean {
   return loopbackHosts.has(host.toLowerCase()) || /^127(\.\d{1,3}){3}$/.test(host);
 }
@@ -175,7 +197,12 @@ export function parseSettings(
     apiKeys,
     adminKey: read('ADMIN_KEY'),
     defaultModel: read('DEFAULT_MODEL') ?? 'qwen3-coder-plus',
+    modelAliases: read('MODEL_ALIASES') ?? [],
     accountStrategy: read('ACCOUNT_STRATEGY') ?? 'fallback',
+    leakRepair: read('LEAK_REPAIR') ?? 'auto',
+    visionFallback: read('VISION_FALLBACK') ?? false,
+    cacheMarkers: read('CACHE_MARKERS') ?? false,
+    lane: read('LANE') ?? 'auto',
     debugLog: read('DEBUG_LOG') ?? false,
     logFileLimit: read('LOG_FILE_LIMIT') ?? 20,
     usageRetentionDays: read('USAGE_RETENTION_DAYS') ?? 365,

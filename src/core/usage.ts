@@ -5,5 +5,7 @@ export interface Usage {
   /** All output, reasoning included. */
   readonly outputTokens: number;
   readonly cachedTokens: number;
+  /** Input written to the explicit cache, where the upstream tells. */
+  readonly cacheWriteTokens?: number;
   readonly reasoningTokens: number;
 }

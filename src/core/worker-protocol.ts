@@ -1,4 +1,4 @@
-/** What the editor and its server thread say to each other. Types only, shared by both sides. */
+/** What the editor and its server thread say to each other; shared by both sides. */
 import type { ActivityControl, RequestRecord } from './activity.ts';
 import type { LogFields } from './contracts.ts';
 import type { ProxyControl, ProxySnapshot } from './control.ts';

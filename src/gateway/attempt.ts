@@ -25,7 +25,7 @@ export interface OpenedAnswer {
   end(): string;
   /** The answer as one JSON document, from everything that `batches` brought. */
   document(events: readonly Buffer[]): JsonObject;
-  /** The truthful last words of a stream that breaks off; absent where the dialect's own do. */
-  fail?(error: GatewayError): string;
+  /** The truthful last words of a stream that breaks off; none where the dialect's own do. */
+  fail?(error: GatewayError): string | undefined;
   readonly usage: Usage | undefined;
 }

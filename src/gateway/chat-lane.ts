@@ -1,16 +1,22 @@
+import type { Account } from '../accounts/account.ts';
 import { type AccountKinds, kindOf } from '../accounts/kinds/kind.ts';
 import type { Lease } from '../accounts/pool.ts';
 import type { Clock } from '../core/contracts.ts';
 import { GatewayError } from '../core/errors.ts';
 import { type JsonObject, numberField } from '../core/json.ts';
+import type { LeakRepair, ProxySettings } from '../core/settings.ts';
 import type { Usage } from '../core/usage.ts';
+import { markForCache, takesCacheMarks } from '../upstream/chat-cache-marks.ts';
 import { type ChatFixes, createChatFixes } from '../upstream/chat-fixes.ts';
 import { offeredTools } from '../upstream/chat-leaked-call.ts';
 import { createLeakEditor, type LeakEditor } from '../upstream/chat-leaks.ts';
+import { showsSomething } from '../upstream/chat-messages.ts';
+import { chatModel } from '../upstream/chat-model.ts';
 import { openChatStream } from '../upstream/chat-stream.ts';
+import { createThinkTagEditor } from '../upstream/chat-think-tags.ts';
 import { createToolCallEditor } from '../upstream/chat-tool-deltas.ts';
 import { toolRenames } from '../upstream/chat-tools.ts';
-import { leaksToolCalls } from '../upstream/models.ts';
+import { leaksToolCalls, modelInfo } from '../upstream/models.ts';
 import { type ChatSurface, editChatRequest } from '../upstream/request.ts';
 import type { Transport } from '../upstream/transport.ts';
 import type { Exchange } from './exchange.ts';
@@ -20,6 +26,9 @@ export interface ChatLaneOptions {
   readonly kinds: AccountKinds;
   readonly transport: Transport;
   readonly clock: Clock;
+  readonly settings: () => Pick<ProxySettings, 'leakRepair' | 'visionFallback' | 'cacheMarkers'>;
+  /** The account's first model that sees. */
+  readonly visionModel: (account: Account) => string | undefined;
   /** Our own name, where the client gave none. */
   readonly userAgent: string;
   /** Silence after which an upstream counts as stalled. */
@@ -30,6 +39,8 @@ export interface ChatLaneOptions {
 export interface ChatAnswer {
   batches(options: { readonly includeUsage: boolean }): AsyncGenerator<readonly Buffer[], void>;
   readonly usage: Usage | undefined;
+  /** The model that was asked in the end. */
+  readonly model: string;
 }
 
 /** Sends a Chat Completions body through a lease, and resolves at the answer's commit point. */
@@ -42,6 +53,8 @@ export type OpenChat = (
 export function createChatLane(options: ChatLaneOptions): OpenChat {
   const fixes = createChatFixes();
   return async (body, { lease, exchange }) => {
+    const settings = options.settings();
+    const model = modelToAsk(body, lease, settings.visionFallback ? options.visionModel : undefined);
     const kind = kindOf(options.kinds, lease.account);
     const send = (edited: JsonObject) => {
       const text = JSON.stringify(edited);
@@ -68,29 +81,33 @@ export function createChatLane(options: ChatLaneOptions): OpenChat {
           clock: options.clock,
           idleMs: options.idleMs,
           choices: numberField(edited, 'n') ?? 1,
+          mayBeEmpty: numberField(edited, 'max_tokens') === 1,
         });
       });
     };
-    const stream = await sendFixed(fixes, lease, {
-      body: editChatRequest(body, lease.model, surfaceOf(lease.account)),
+    const edited = editChatRequest(body, model, surfaceOf(lease.account));
+    const stream = await sendFixed(fixes, JSON.stringify([lease.account.plan, lease.account.baseUrl, model]), {
+      body: settings.cacheMarkers && takesCacheMarks(model) ? markForCache(edited) : edited,
       send,
     });
     const clientNames = new Map([...toolRenames(body)].map(([client, upstream]) => [upstream, client]));
     const mend = createToolCallEditor(clientNames);
-    const leaks = leakEditor(body, lease);
+    const leaks = leakEditors(body, model, settings.leakRepair);
     return {
+      model,
       async *batches(batchOptions) {
-        if (leaks === undefined) {
+        if (leaks.length === 0) {
           for await (const batch of stream.batches(batchOptions)) yield batch.map(mend);
           return;
         }
         try {
-          for await (const batch of stream.batches(batchOptions)) yield batch.flatMap(leaks.push).map(mend);
+          for await (const batch of stream.batches(batchOptions))
+            yield leaks.reduce<readonly Buffer[]>((events, { push }) => events.flatMap(push), batch).map(mend);
         } catch (error) {
-          yield leaks.flush().map(mend);
+          yield flushAll(leaks).map(mend);
           throw error;
         }
-        yield leaks.flush().map(mend);
+        yield flushAll(leaks).map(mend);
       },
       get usage() {
         return stream.usage;
@@ -102,10 +119,9 @@ export function createChatLane(options: ChatLaneOptions): OpenChat {
 /** Sends a body, and once more where the upstream refused a field that can be mended; the second refusal stands. */
 async function sendFixed<T>(
   fixes: ChatFixes,
-  { account, model }: Lease,
+  target: string,
   { body, send }: { readonly body: JsonObject; readonly send: (body: JsonObject) => Promise<T> },
 ): Promise<T> {
-  const target = JSON.stringify([account.plan, account.baseUrl, model]);
   const known = fixes.apply(target, body);
   try {
     return await send(known);
@@ -118,11 +134,31 @@ async function sendFixed<T>(
   }
 }
 
-/** Looks for calls in the text of models that are known to write them there. */
-function leakEditor(body: JsonObject, { model }: Lease): LeakEditor | undefined {
-  if (!leaksToolCalls(model) || body.tool_choice === 'none') return undefined;
+/** Looks for calls and thinking in the text of models that are known to write them there. */
+function leakEditors(body: JsonObject, model: string, repair: LeakRepair): readonly LeakEditor[] {
+  if (repair === 'never') return [];
+  const always = repair === 'always';
+  const editors: LeakEditor[] = [];
+  if (always || modelInfo(model).thinking !== 'none') editors.push(createThinkTagEditor());
   const tools = offeredTools(body);
-  return tools.size === 0 ? undefined : createLeakEditor(tools);
+  if ((always || leaksToolCalls(model)) && body.tool_choice !== 'none' && tools.size > 0)
+    editors.push(createLeakEditor(tools));
+  return editors;
+}
+
+/** What the editors still hold, each one's through those behind it. */
+function flushAll(editors: readonly LeakEditor[]): readonly Buffer[] {
+  return editors.reduce<readonly Buffer[]>((events, { push, flush }) => [...events.flatMap(push), ...flush()], []);
+}
+
+/** Pictures for a model that cannot see them go to one of the account that can, where there is one. */
+function modelToAsk(
+  body: JsonObject,
+  { account, model }: Lease,
+  visionModel: ((account: Account) => string | undefined) | undefined,
+): string {
+  if (visionModel === undefined || !chatModel(model).isTextOnly || !showsSomething(body)) return model;
+  return visionModel(account) ?? model;
 }
 
 /** Which rules an account's host has for bodies. */

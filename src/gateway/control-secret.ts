@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { makePrivateDirectory } from './state-files.ts';
+import { makePrivateDirectory } from '../core/private-file.ts';
 
 /**
  * The secret that the windows of one install share: a 0600 file of the state folder, made by whichever comes first. Who

@@ -12,6 +12,8 @@ export interface Exchange {
   readonly userAgent: string | undefined;
   /** What the client's headers say about the conversation. */
   readonly session: string | undefined;
+  /** Headers of the client that an endpoint of its own format is given, by lower-case name. */
+  readonly passedHeaders: Readonly<Record<string, string>>;
   /** True once headers have gone out: from then on failures travel in the stream. */
   readonly isOpen: boolean;
   /** Sends the headers of a successful event stream. */

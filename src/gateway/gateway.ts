@@ -20,6 +20,8 @@ export interface GatewayOptions {
   readonly logger: Logger;
   /** Sends one attempt and resolves at its commit point. */
   readonly open: (attempt: Attempt) => Promise<OpenedAnswer>;
+  /** The prompt tokens of a request, where its client has to be told. */
+  readonly countInput: (request: GenerationRequest, model: string) => Promise<number | undefined>;
   /** 0 to 1, for jitter. */
   readonly random: () => number;
   /** A waiting stream gets a ping this often. */
@@ -72,14 +74,14 @@ export function createGateway(options: GatewayOptions): Gateway {
 
   /** Tries accounts until an answer has been delivered. @throws what the client has to be told. */
   async function attempts(call: Call): Promise<void> {
-    const { request, exchange, trace } = call;
-    const session = sessionKey(exchange.session, request.body, request.model);
+    const { dialect, request, exchange, trace } = call;
+    const session = dialect.isStateless ? undefined : sessionKey(exchange.session, request.body, request.model);
     const tried = new Set<string>();
     const errors: GatewayError[] = [];
     while (true) {
       let lease: Lease;
       try {
-        lease = pool.acquire({ model: request.model, tried, session });
+        lease = pool.acquire({ model: request.model, format: dialect.id, tried, session });
       } catch (error) {
         throw mostTelling(errors, toGatewayError(error));
       }
@@ -138,7 +140,7 @@ export function createGateway(options: GatewayOptions): Gateway {
         }
         const verdict = judge(error, {
           failuresOfAccount,
-          hasOther: pool.hasReady({ model: request.model, tried }),
+          hasOther: pool.hasReady({ model: request.model, format: dialect.id, tried }),
           random: options.random(),
         });
         if (verdict.action !== 'retry' || !hasPatience(trace)) {
@@ -172,10 +174,15 @@ export function createGateway(options: GatewayOptions): Gateway {
     await exchange.sendJson(200, {}, body);
   }
 
-  async function answerError({ dialect, exchange, finish, begun }: Call, error: GatewayError): Promise<void> {
+  async function answerError(call: Call, error: GatewayError): Promise<void> {
+    const { dialect, exchange, finish, begun, request, trace } = call;
     if (error.code === 'internal')
       logger.error('Unexpected error.', { request: exchange.requestId, reason: String(error.cause) });
-    const { status, headers, body } = dialect.encodeError(error, exchange);
+    const isTooLong = error.code === 'context_too_long' && trace.lease !== undefined;
+    const inputTokens = isTooLong ? await options.countInput(request, trace.lease?.model ?? '') : undefined;
+    const { requestId, userAgent } = exchange;
+    const context = { requestId, userAgent, ...(inputTokens !== undefined && { inputTokens }) };
+    const { status, headers, body } = dialect.encodeError(error, context);
     if (error.code === 'client_gone') return finish({ outcome: 'aborted', status, error: error.code });
     await finish(
       exchange.isOpen

@@ -138,6 +138,7 @@ function watchedExchange(exchange: Exchange, { request, events }: Kept): Exchang
     signal: exchange.signal,
     userAgent: exchange.userAgent,
     session: exchange.session,
+    passedHeaders: exchange.passedHeaders,
     get isOpen() {
       return exchange.isOpen;
     },

@@ -1,30 +1,74 @@
+import type { Logger } from '../core/contracts.ts';
 import type { GenerationRequest, Translation } from '../core/dialect.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { JsonObject } from '../core/json.ts';
+import type { WireFormat } from '../core/upstream.ts';
+import type { Usage } from '../core/usage.ts';
 import { foldChatStream } from '../dialects/openai-chat/fold.ts';
 import { createChatDecoder } from '../upstream/chat-decode.ts';
 import { createModelEcho } from '../upstream/chat-echo.ts';
+import { anthropicSurface } from './anthropic-native.ts';
 import type { Attempt, OpenedAnswer } from './attempt.ts';
 import { type ChatAnswer, type ChatLaneOptions, createChatLane } from './chat-lane.ts';
+import { createCompletionsLane } from './completions-lane.ts';
+import { createEmbeddingsLane } from './embeddings-lane.ts';
+import { createNativeLane, type NativeLane, type NativeLaneOptions } from './native-lane.ts';
+import { responsesSurface } from './responses-native.ts';
+import type { TokenUsage } from './token-usage.ts';
+
+export interface LaneOptions extends ChatLaneOptions, NativeLaneOptions {
+  readonly logger: Logger;
+  readonly tokens: Pick<TokenUsage, 'estimate' | 'learn'>;
+}
 
 /**
  * Sends an attempt down its lane. The native one: the client's body with minimal edits, to the endpoint of the same
  * format, and the answer's bytes as they come. The translate lane: Chat Completions on the upstream's side, canonical
  * events, and the client's own format made of them.
  */
-export function createLanes(options: ChatLaneOptions): (attempt: Attempt) => Promise<OpenedAnswer> {
+export function createLanes(options: LaneOptions): (attempt: Attempt) => Promise<OpenedAnswer> {
   const openChat = createChatLane(options);
+  const openEmbeddings = createEmbeddingsLane(options);
+  const openCompletions = createCompletionsLane(options);
+  const natives: Readonly<Partial<Record<WireFormat, NativeLane>>> = {
+    'anthropic-messages': createNativeLane(anthropicSurface, options),
+    'openai-responses': createNativeLane(responsesSurface, options),
+  };
+
   return async (attempt) => {
+    if (attempt.dialect.id === 'openai-embeddings') return openEmbeddings(attempt);
+    const completion = attempt.dialect.id === 'openai-completions' ? await openCompletions(attempt) : undefined;
+    if (completion !== undefined) return completion;
     const { translation, body } = attempt.request;
     if (translation === undefined) return nativeChat(await openChat(body, attempt), attempt);
-    const answer = await openTranslated(() => openChat(translation.chat, attempt), translation);
-    return translated(answer, attempt, { translation, createdAtMs: options.clock.now() });
+    const native = natives[attempt.dialect.id];
+    let learn: (() => void) | undefined;
+    try {
+      const answer = await native?.open(attempt);
+      if (answer !== undefined) return answer;
+    } catch (error) {
+      learn = native?.lessonOf(error, attempt);
+      if (learn === undefined) throw error;
+    }
+    const answer = await openAsChat(attempt, translation);
+    learn?.();
+    return answer;
   };
+
+  async function openAsChat(attempt: Attempt, translation: Translation): Promise<OpenedAnswer> {
+    if (translation.notes?.length)
+      options.logger.info('Left out what Qwen has no counterpart for.', {
+        request: attempt.exchange.requestId,
+        what: translation.notes.join(', '),
+      });
+    const answer = await openTranslated(() => openChat(translation.chat, attempt), translation);
+    return translated(answer, attempt, { translation, createdAtMs: options.clock.now(), tokens: options.tokens });
+  }
 }
 
-function nativeChat(answer: ChatAnswer, { request: { model }, lease }: Attempt): OpenedAnswer {
+function nativeChat(answer: ChatAnswer, { request: { model } }: Attempt): OpenedAnswer {
   // Who asked for no model is told which one answered.
-  const echo = model === undefined || model === lease.model ? undefined : createModelEcho(model);
+  const echo = model === undefined || model === answer.model ? undefined : createModelEcho(model);
   return {
     lane: 'native',
     async *batches(batchOptions) {
@@ -41,18 +85,30 @@ function nativeChat(answer: ChatAnswer, { request: { model }, lease }: Attempt):
 function translated(
   answer: ChatAnswer,
   { request, lease, exchange }: Attempt,
-  { translation, createdAtMs }: { readonly translation: Translation; readonly createdAtMs: number },
+  {
+    translation,
+    createdAtMs,
+    tokens,
+  }: { readonly translation: Translation; readonly createdAtMs: number; readonly tokens: LaneOptions['tokens'] },
 ): OpenedAnswer {
   const decode = createChatDecoder();
   const model = modelToEcho(request, lease.model);
   const encoder = translation.createEncoder({ model, requestId: exchange.requestId, createdAtMs });
+  const said: string[] = [];
+  let usage: Usage | undefined;
   return {
     lane: 'translate',
     async *batches() {
       for await (const batch of answer.batches({ includeUsage: true })) {
-        const text = batch.flatMap(decode).map(encoder.encode).join('');
+        const events = batch.flatMap(decode);
+        for (const event of events) if ('text' in event) said.push(event.text);
+        const text = events.map((event) => encoder.encode(event)).join('');
         if (text !== '') yield [Buffer.from(text)];
+        if (encoder.isOver === true) break;
       }
+      if (answer.usage !== undefined) return tokens.learn(translation.chat, answer.model, answer.usage);
+      usage = await tokens.estimate(translation.chat, answer.model, said.join(''));
+      encoder.encode({ type: 'usage', usage });
     },
     end: () => encoder.end(),
     document(): JsonObject {
@@ -61,12 +117,12 @@ function translated(
     },
     fail: (error) => encoder.fail(error),
     get usage() {
-      return answer.usage;
+      return answer.usage ?? usage;
     },
   };
 }
 
-const modelToEcho = ({ model }: GenerationRequest, chosen: string) => model ?? chosen;
+const modelToEcho = ({ model, echoedModel }: GenerationRequest, chosen: string) => echoedModel ?? model ?? chosen;
 
 /** A refusal of the translated body names its fields; the client knows its own only. */
 async function openTranslated<T>(open: () => Promise<T>, { paramOf }: Translation): Promise<T> {

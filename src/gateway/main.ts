@@ -8,7 +8,7 @@ import type { ProxyOptions } from './proxy-options.ts';
 
 export { parseSettings } from '../core/settings.ts';
 export { accountsFileName, accountsFileSchema, homeDirectory } from './headless-home.ts';
-export { makePrivateDirectory, writePrivateFile } from './state-files.ts';
+export { writePrivateFile } from './state-files.ts';
 export type { HostedProxy, ProxyOptions };
 export { createHostedProxy };
 

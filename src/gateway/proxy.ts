@@ -26,7 +26,7 @@ import { servedAccounts } from './served-accounts.ts';
 import { createServing } from './serving.ts';
 import type { LocalProxy } from './shared-proxy-parts.ts';
 import { createShownTerms } from './shown-terms.ts';
-import { countAccounts, describeService, summariseAccount } from './snapshot.ts';
+import { countAccounts, createSummariser, describeService } from './snapshot.ts';
 import { createStateFiles } from './state-files.ts';
 import { createUpstreamParts } from './upstream-parts.ts';
 import { createUsageParts } from './usage-parts.ts';
@@ -67,8 +67,10 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
     onChange: () => changed(),
   });
   const { feed, inspector } = activity;
-  const shared = { settings: () => settings, store, accounts, clock, transport, inspector };
-  const { kinds, oauth, linked, models, check, open } = createUpstreamParts({ options, ...shared });
+  const standing = (account: Account) => pool.standing(account);
+  const shared = { settings: () => settings, store, accounts, standing, clock, transport, inspector };
+  const upstream = createUpstreamParts({ options, ...shared });
+  const { kinds, oauth, linked, models, check } = upstream;
   const pool = createPool({
     clock,
     accounts,
@@ -87,7 +89,8 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
     ledger: usage.ledger,
     clock,
     logger,
-    open,
+    open: upstream.open,
+    countInput: upstream.countInput,
     random,
     pingMs: options.pingMs ?? 10_000,
     onTrace: activity.note,
@@ -97,14 +100,7 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
     },
   });
 
-  const summarise = (account: Account) =>
-    summariseAccount(account, {
-      standing: pool.standing(account),
-      obstacles: pool.obstacles(account),
-      windows: usage.quotas.windows(account),
-      today: usage.ledger.today(account.id),
-      lastError: activity.lastError(account.id),
-    });
+  const summarise = createSummariser({ pool, usage, lastError: activity.lastError });
   const snapshot = (): ProxySnapshot => ({
     ...describeService(http, settings),
     version,
@@ -127,6 +123,7 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
     clientKeys: () => clientKeys,
     gateway: inspector.aroundGateway(gateway),
     models: models.list,
+    countTokens: upstream.countTokens,
     signIn: () => control,
     windows: () => windows,
     now: clock.now,
@@ -244,7 +241,7 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
       await http.stop(0);
       await keptHealth.settled();
       await usage.ledger.close();
-      await transport.close();
+      await upstream.close();
     },
   };
 }

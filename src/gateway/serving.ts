@@ -1,16 +1,29 @@
 import type { ProxyControl } from '../core/control.ts';
+import type { Dialect } from '../core/dialect.ts';
 import type { JsonObject } from '../core/json.ts';
 import type { ProxySettings } from '../core/settings.ts';
+import { anthropicMessages } from '../dialects/anthropic-messages/index.ts';
 import { openAiChat } from '../dialects/openai-chat/index.ts';
+import { openAiCompletions } from '../dialects/openai-completions/index.ts';
+import { openAiEmbeddings } from '../dialects/openai-embeddings/index.ts';
+import { codexCatalogue } from '../dialects/openai-responses/codex-models.ts';
+import { createOpenAiResponses } from '../dialects/openai-responses/index.ts';
 import { createApp } from '../server/app.ts';
 import type { WindowOwner } from '../server/window-owner.ts';
+import { type AnthropicSurfaceOptions, createAnthropicSurface } from './anthropic-surface.ts';
 import type { Gateway } from './gateway.ts';
 import { guardPolicyOf } from './guard-policy.ts';
 import { createHttpService, type HttpService } from './http-service.ts';
 import type { ProxyOptions } from './proxy-options.ts';
 
 /** Every client-facing format there is. */
-const dialects = [openAiChat];
+const createDialects = (responses: Dialect) => [
+  openAiChat,
+  responses,
+  openAiCompletions,
+  openAiEmbeddings,
+  anthropicMessages,
+];
 
 export interface ServingOptions {
   readonly options: ProxyOptions;
@@ -18,6 +31,7 @@ export interface ServingOptions {
   readonly clientKeys: () => readonly string[];
   readonly gateway: Gateway;
   readonly models: () => Promise<readonly (JsonObject & { readonly id: string })[]>;
+  readonly countTokens: AnthropicSurfaceOptions['countTokens'];
   readonly signIn: () => Pick<ProxyControl, 'startSignIn' | 'pollSignIn'>;
   readonly windows: () => WindowOwner | undefined;
   readonly now: () => number;
@@ -28,6 +42,8 @@ export interface ServingOptions {
 export function createServing(serving: ServingOptions): HttpService {
   const { options, settings, gateway, models, windows, now, onChange } = serving;
   const { logger, version, mode, bodyLimitBytes, concurrencyLimit } = options;
+  const responses = createOpenAiResponses();
+  const dialects = createDialects(responses);
   let openRequests = 0;
   return createHttpService({
     address: settings,
@@ -40,8 +56,14 @@ export function createServing(serving: ServingOptions): HttpService {
         settings,
         dialects,
         errors: openAiChat,
+        anthropic: createAnthropicSurface({ models, countTokens: serving.countTokens }),
         gateway,
         models,
+        codexCatalogue,
+        countResponseInput: (body, context) => {
+          const { model, translation, body: asSent } = responses.decodeRequest(body, settings());
+          return serving.countTokens({ model, chat: translation?.chat ?? asSent }, context);
+        },
         signIn: serving.signIn(),
         now,
         health: () => ({ status: 'ok', name: 'qwen-proxy', version, mode, pid: process.pid }),

@@ -17,7 +17,7 @@ export function sessionKey(
   const first = [...objectItems(body, 'messages'), ...objectItems(body, 'input')].find(
     (message) => message.role === 'user',
   );
-  const content = first?.content ?? body.input ?? body.prompt;
+  const content = first?.content ?? body.input;
   if (content === undefined || content === '') return undefined;
   return digest(`first\n${model ?? ''}\n${typeof content === 'string' ? content : JSON.stringify(content)}`);
 }

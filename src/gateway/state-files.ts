@@ -1,31 +1,13 @@
-import { chmod, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Logger, StateStore } from '../core/contracts.ts';
 import { parseJson } from '../core/json.ts';
+import { makePrivateDirectory, replacePrivately } from '../core/private-file.ts';
 
-/** Makes a folder that only its user can read, and closes one that others could. */
-export async function makePrivateDirectory(path: string): Promise<void> {
-  await mkdir(path, { recursive: true, mode: 0o700 });
-  await chmod(path, 0o700);
-}
-
-/** Replaces a file in one step, 0600: a reader sees the old text or the new one, never a part. */
+/** Replaces a file of a folder that is made where it is missing, 0700; see {@link replacePrivately}. */
 export async function writePrivateFile(path: string, text: string): Promise<void> {
   await makePrivateDirectory(dirname(path));
-  const temporary = `${path}.${process.pid}.${Math.random().toString(36).slice(2)}.tmp`;
-  try {
-    const file = await open(temporary, 'wx', 0o600);
-    try {
-      await file.writeFile(text);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(temporary, path);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
-  }
+  await replacePrivately(path, text);
 }
 
 /**

@@ -1,17 +1,24 @@
 import type { Account } from '../accounts/account.ts';
+import type { Standing } from '../accounts/health.ts';
 import type { AccountKinds } from '../accounts/kinds/kind.ts';
 import { createLinkedCredentials, type LinkedCredentials } from '../accounts/linked-credentials.ts';
 import type { OAuthClient } from '../accounts/oauth-client.ts';
 import type { AccountStore } from '../accounts/store.ts';
 import type { Clock } from '../core/contracts.ts';
+import type { GenerationRequest } from '../core/dialect.ts';
 import type { ProxySettings } from '../core/settings.ts';
+import { createTokenCounter } from '../tokens/counter.ts';
+import { modelInfo } from '../upstream/models.ts';
 import type { Transport } from '../upstream/transport.ts';
 import { createAccountKinds } from './account-kinds.ts';
 import type { Attempt, OpenedAnswer } from './attempt.ts';
+import { createTokenCount } from './count-tokens.ts';
 import type { Inspector } from './inspector.ts';
 import { createLanes } from './lanes.ts';
+import { createModelLists } from './model-lists.ts';
 import { createModelDirectory, type ModelDirectory } from './models.ts';
 import type { ProxyOptions } from './proxy-options.ts';
+import { createTokenUsage } from './token-usage.ts';
 import { createUpstreamCheck, type UpstreamCheck } from './upstream-check.ts';
 
 /** Without a byte for this long an upstream counts as stalled, unless the host says otherwise. */
@@ -22,6 +29,7 @@ export interface UpstreamPartsOptions {
   readonly settings: () => ProxySettings;
   readonly store: AccountStore;
   readonly accounts: () => readonly Account[];
+  readonly standing: (account: Account) => Standing;
   readonly clock: Clock;
   readonly transport: Transport;
   readonly inspector: Inspector;
@@ -36,6 +44,11 @@ export interface UpstreamParts {
   readonly check: UpstreamCheck;
   /** Sends one attempt down its lane. */
   readonly open: (attempt: Attempt) => Promise<OpenedAnswer>;
+  readonly countTokens: ReturnType<typeof createTokenCount>;
+  /** The prompt tokens of a request that has to be translated. */
+  readonly countInput: (request: GenerationRequest, model: string) => Promise<number | undefined>;
+  /** Gives up connections and threads. */
+  close(): Promise<void>;
 }
 
 export function createUpstreamParts({
@@ -43,12 +56,14 @@ export function createUpstreamParts({
   settings,
   store,
   accounts,
+  standing,
   clock,
   transport,
   inspector,
 }: UpstreamPartsOptions): UpstreamParts {
   const { logger, version, planEndpoints, idleMs = defaultIdleMs } = options;
   const userAgent = `QwenProxy/${version}`;
+  const tokens = createTokenUsage(createTokenCounter(), logger);
   const linked = createLinkedCredentials(clock);
   const endpoints = planEndpoints && { planEndpoints };
   const { kinds, oauth } = createAccountKinds({ settings, store, clock, transport, userAgent, linked, ...endpoints });
@@ -57,15 +72,43 @@ export function createUpstreamParts({
     kinds: { ...kinds, demo: { ...demo, ...(demo.send && { send: inspector.aroundSend(demo.send) }) } },
     transport: { ...transport, send: inspector.aroundSend(transport.send) },
   };
-  const defaultModel = () => settings().defaultModel;
-  const models = createModelDirectory({ kinds, transport, clock, logger, userAgent, defaultModel, accounts });
-  const modelFor = (account: Account) => models.modelFor(account, undefined);
+  const lists = createModelLists({ kinds, transport, clock, logger, userAgent });
+  const models = createModelDirectory({ lists, settings, accounts, standing });
+  const modelFor = (account: Account) => models.modelFor(account, undefined) ?? settings().defaultModel;
+  const visionModel = (account: Account) => lists.known(account).text.find((id) => modelInfo(id).vision);
   return {
     kinds,
     oauth,
     linked,
     models,
     check: createUpstreamCheck({ kinds, transport, clock, userAgent, modelFor }),
-    open: inspector.aroundOpen(createLanes({ ...watched, clock, userAgent, idleMs })),
+    countTokens: createTokenCount({
+      kinds,
+      transport,
+      logger,
+      userAgent,
+      accounts: () => accounts().filter((account) => standing(account).state === 'ready'),
+      modelFor: models.modelFor,
+      countLocally: tokens.count,
+    }),
+    open: inspector.aroundOpen(
+      createLanes({
+        ...watched,
+        clock,
+        logger,
+        userAgent,
+        idleMs,
+        settings,
+        visionModel,
+        lane: () => settings().lane,
+        tokens,
+      }),
+    ),
+    countInput: async ({ translation }, model) =>
+      translation === undefined ? undefined : (await tokens.count(translation.chat, model)).tokens,
+    async close() {
+      await tokens.dispose();
+      await transport.close();
+    },
   };
 }

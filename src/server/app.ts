@@ -8,24 +8,31 @@ import { GatewayError, toGatewayError } from '../core/errors.ts';
 import type { JsonObject } from '../core/json.ts';
 import type { ProxySettings } from '../core/settings.ts';
 import type { Gateway } from '../gateway/gateway.ts';
+import {
+  type AnthropicSurface,
+  anthropicMethods,
+  idHeaders,
+  registerAnthropicRoutes,
+  speaksAnthropic,
+} from './anthropic-routes.ts';
 import { handleAuthRoute } from './auth-routes.ts';
 import { readJsonBody } from './body.ts';
 import { checkAdminKey, checkClientKey, checkOrigin, type GuardPolicy } from './guard.ts';
 import { limits } from './limits.ts';
+import { type ModelsRoutesOptions, registerModelsRoutes } from './models-routes.ts';
 import { normalisePath } from './path.ts';
 import { createNodeExchange, refuse, sendJson } from './respond.ts';
+import { type ResponsesRoutesOptions, registerResponsesRoutes } from './responses-routes.ts';
 import type { WindowOwner } from './window-owner.ts';
 import { registerWindowRoutes } from './window-routes.ts';
 
-export interface AppOptions {
-  readonly policy: () => GuardPolicy;
+export interface AppOptions extends ModelsRoutesOptions, Omit<ResponsesRoutesOptions, 'bodyLimitBytes'> {
   readonly settings: () => Pick<ProxySettings, 'stream'>;
   readonly dialects: readonly Dialect[];
   /** Shapes the errors of requests that belong to no dialect. */
   readonly errors: ErrorDialect;
+  readonly anthropic: AnthropicSurface;
   readonly gateway: Gateway;
-  /** OpenAI's model objects for `GET /v1/models`. */
-  readonly models: () => Promise<readonly (JsonObject & { readonly id: string })[]>;
   readonly signIn: Pick<ProxyControl, 'startSignIn' | 'pollSignIn'>;
   /** Epoch milliseconds. */
   readonly now: () => number;
@@ -51,7 +58,9 @@ interface Visit {
 
 /** The HTTP surface as a node listener: guard, then routing; nothing is routed that the guard refused. */
 export function createApp(options: AppOptions): RequestListener {
-  const { policy, errors } = options;
+  const { policy, anthropic } = options;
+  /** Errors of requests that belong to no dialect. */
+  const errorsOf = (request: IncomingMessage) => (speaksAnthropic(request) ? anthropic.errors : options.errors);
   const concurrencyLimit = options.concurrencyLimit ?? limits.concurrentRequests;
   const bodyLimitBytes = options.bodyLimitBytes ?? limits.bodyBytes;
   let openRequests = 0;
@@ -61,7 +70,7 @@ export function createApp(options: AppOptions): RequestListener {
   const route = (
     method: 'GET' | 'POST',
     path: string,
-    dialect: ErrorDialect,
+    dialect: ErrorDialect | undefined,
     handle: (visit: Visit) => Promise<void> | void,
   ) =>
     app.on(
@@ -73,7 +82,7 @@ export function createApp(options: AppOptions): RequestListener {
           try {
             await handle(visit);
           } catch (thrown) {
-            answerError(visit, dialect, toGatewayError(thrown));
+            answerError(visit, dialect ?? errorsOf(visit.request), toGatewayError(thrown));
           }
         })(event),
       ),
@@ -90,7 +99,7 @@ export function createApp(options: AppOptions): RequestListener {
       requestId,
       userAgent: request.headers['user-agent'],
     });
-    refuse(request, response, { status, headers: { ...headers, 'x-request-id': requestId }, body });
+    refuse(request, response, { status, headers: { ...headers, ...idHeaders(requestId) }, body });
   };
 
   for (const dialect of options.dialects)
@@ -112,26 +121,17 @@ export function createApp(options: AppOptions): RequestListener {
         }
       });
 
-  route('GET', '/health', errors, ({ response, requestId }) =>
+  registerAnthropicRoutes(route, anthropic, { policy, bodyLimitBytes });
+  route('GET', '/health', undefined, ({ response, requestId }) =>
     sendJson(response, 200, { 'cache-control': 'no-store', 'x-request-id': requestId }, options.health()),
   );
-  route('GET', '/v1/models', errors, async ({ request, response, requestId }) => {
-    checkClientKey(request.headers, policy());
-    sendJson(response, 200, { 'x-request-id': requestId }, { object: 'list', data: await options.models() });
-  });
-  route('GET', '/v1/models/:id', errors, async ({ request, response, requestId, params }) => {
-    checkClientKey(request.headers, policy());
-    const id = decodeURIComponent(params.id ?? '');
-    const model = (await options.models()).find((candidate) => candidate.id === id);
-    if (model === undefined)
-      throw new GatewayError('model_not_found', `The model '${id}' does not exist.`, {
-        param: 'model',
-        fix: 'GET /v1/models lists the models.',
-      });
-    sendJson(response, 200, { 'x-request-id': requestId }, model);
+  registerModelsRoutes((path, handle) => route('GET', path, undefined, handle), options);
+  registerResponsesRoutes((method, path, handle) => route(method, path, undefined, handle), {
+    ...options,
+    bodyLimitBytes,
   });
   for (const path of ['/auth/initiate', '/auth/poll'] as const)
-    route('POST', path, errors, async ({ request, response, requestId }) => {
+    route('POST', path, undefined, async ({ request, response, requestId }) => {
       checkAdminKey(request.headers, policy());
       const body =
         request.headers['content-length'] === '0' || !hasBody(request) ? {} : await readJsonBody(request, 64 * 1024);
@@ -140,20 +140,22 @@ export function createApp(options: AppOptions): RequestListener {
     });
 
   const { windows } = options;
-  if (windows) registerWindowRoutes((method, path, handle) => route(method, path, errors, handle), windows);
+  if (windows) registerWindowRoutes((method, path, handle) => route(method, path, undefined, handle), windows);
 
   const methods: Readonly<Record<string, string>> = {
     '/health': 'GET, HEAD',
     '/v1/models': 'GET, HEAD',
     '/auth/initiate': 'POST',
     '/auth/poll': 'POST',
+    ...anthropicMethods,
     ...Object.fromEntries(options.dialects.flatMap(({ paths }) => paths.map((path) => [path, 'POST']))),
   };
   app.all('/**', (event) =>
     fromNodeHandler((_request, response) => {
       const visit = visitOf(response, {});
       const path = visit.request.url?.split('?', 1)[0] ?? '';
-      const allowed = methods[path] ?? (path.startsWith('/v1/models/') ? methods['/v1/models'] : undefined);
+      const errors = errorsOf(visit.request);
+      const allowed = methods[path] ?? (/^(?:\/anthropic)?\/v1\/models\//.test(path) ? 'GET, HEAD' : undefined);
       if (allowed === undefined) return answerError(visit, errors, unknownUrl(visit.request, Object.keys(methods)));
       response.setHeader('allow', allowed);
       answerError(
@@ -176,7 +178,7 @@ export function createApp(options: AppOptions): RequestListener {
       // The response knows that it has no body to send.
       if (request.method === 'HEAD') request.method = 'GET';
     } catch (thrown) {
-      return answerError({ request, response, requestId }, errors, toGatewayError(thrown));
+      return answerError({ request, response, requestId }, errorsOf(request), toGatewayError(thrown));
     }
     if (allowCors(request, response, policy())) return;
     handleNode(request, response);
@@ -201,7 +203,7 @@ function allowCors(request: IncomingMessage, response: ServerResponse, { corsOri
   if (origin === undefined || !corsOrigins.includes(origin)) return false;
   response.setHeader('access-control-allow-origin', origin);
   response.setHeader('vary', 'origin');
-  response.setHeader('access-control-expose-headers', 'x-request-id, retry-after');
+  response.setHeader('access-control-expose-headers', 'x-request-id, request-id, retry-after');
   if (request.method !== 'OPTIONS' || request.headers['access-control-request-method'] === undefined) return false;
   response.writeHead(204, {
     'access-control-allow-methods': 'GET, POST',
@@ -216,6 +218,6 @@ function allowCors(request: IncomingMessage, response: ServerResponse, { corsOri
 function unknownUrl({ method, url = '/', headers }: IncomingMessage, known: readonly string[]): GatewayError {
   const path = url.split('?', 1)[0] ?? url;
   return new GatewayError('not_found', `Nothing is served at ${method} ${path}.`, {
-    fix: `The base URL for OpenAI clients is http://${headers.host}/v1; served are ${known.join(', ')}.`,
+    fix: `The base URL is http://${headers.host}/v1 for OpenAI clients and http://${headers.host}/anthropic for Anthropic's; served are ${known.join(', ')}.`,
   });
 }

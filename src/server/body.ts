@@ -1,4 +1,6 @@
 import type { IncomingMessage } from 'node:http';
+import type { Transform } from 'node:stream';
+import * as zlib from 'node:zlib';
 import { GatewayError } from '../core/errors.ts';
 
 /**
@@ -26,15 +28,52 @@ export async function readJsonBody(request: IncomingMessage, limitBytes: number)
 const mebibyte = 1024 * 1024;
 const formatBytes = (bytes: number) => (bytes % mebibyte === 0 ? `${bytes / mebibyte} MiB` : `${bytes} bytes`);
 
-function readBody(request: IncomingMessage, limitBytes: number): Promise<Buffer> {
+type Decoder = (() => Transform) | undefined;
+
+/** Codings of RFC 9110 that clients use; Codex compresses with zstd, which Node has from 22.15 on. */
+const decoders: Readonly<Record<string, Decoder>> = {
+  gzip: zlib.createGunzip,
+  'x-gzip': zlib.createGunzip,
+  deflate: zlib.createInflate,
+  br: zlib.createBrotliDecompress,
+  zstd: (zlib as { readonly createZstdDecompress?: () => Transform }).createZstdDecompress,
+};
+
+/** @throws GatewayError for a coding that cannot be undone here. */
+function decoderOf(request: IncomingMessage): Decoder {
+  const coding = request.headers['content-encoding']?.trim().toLowerCase() ?? '';
+  if (coding === '' || coding === 'identity') return undefined;
+  const decoder = decoders[coding];
+  if (decoder === undefined)
+    throw new GatewayError(
+      'unsupported_encoding',
+      `A body in the coding "${coding.slice(0, 40)}" cannot be read here.`,
+      {
+        fix: `Send it plain, or as ${Object.keys(decoders)
+          .filter((name) => decoders[name] !== undefined && name !== 'x-gzip')
+          .join(', ')}.`,
+      },
+    );
+  return decoder;
+}
+
+/** The limit counts what has been unpacked, while it comes: a small upload can hold a large one. */
+async function readBody(request: IncomingMessage, limitBytes: number): Promise<Buffer> {
   const tooLarge = () =>
     new GatewayError('body_too_large', `The request body is larger than ${formatBytes(limitBytes)}.`);
-  if (Number(request.headers['content-length'] ?? 0) > limitBytes) return Promise.reject(tooLarge());
+  if (Number(request.headers['content-length'] ?? 0) > limitBytes) throw tooLarge();
+  const unpack = decoderOf(request)?.();
   return new Promise((resolve, reject) => {
+    const source = unpack ?? request;
     const parts: Buffer[] = [];
     let bytes = 0;
     const finish = (settle: () => void) => {
-      request.off('data', onData).off('end', onEnd).off('error', onGone).off('aborted', onGone);
+      source.off('data', onData).off('end', onEnd);
+      request.off('error', onGone).off('aborted', onGone);
+      if (unpack !== undefined) {
+        request.unpipe(unpack);
+        unpack.destroy();
+      }
       settle();
     };
     const onData = (part: Buffer) => {
@@ -44,6 +83,16 @@ function readBody(request: IncomingMessage, limitBytes: number): Promise<Buffer>
     };
     const onEnd = () => finish(() => resolve(Buffer.concat(parts)));
     const onGone = () => finish(() => reject(new GatewayError('client_gone', 'The client left while it was sending.')));
-    request.on('data', onData).on('end', onEnd).on('error', onGone).on('aborted', onGone);
+    request.on('error', onGone).on('aborted', onGone);
+    // A stream that fails after it was given up must not be nobody's error.
+    unpack?.on('error', (cause) =>
+      finish(() =>
+        reject(
+          new GatewayError('invalid_request', 'The request body is not what its Content-Encoding says.', { cause }),
+        ),
+      ),
+    );
+    source.on('data', onData).on('end', onEnd);
+    if (unpack !== undefined) request.pipe(unpack);
   });
 }

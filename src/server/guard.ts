@@ -15,6 +15,7 @@ export interface GuardPolicy {
   readonly isLoopback: boolean;
 }
 
+/** Fewer than every loopback address: who listens on another one has it in the policy by name. */
 const loopbackNames = new Set(['localhost', '127.0.0.1', '[::1]']);
 
 /** The name in a Host header, without its port, lower case; `undefined` for one that is no host. */

@@ -2,7 +2,7 @@ import { GatewayError } from '../core/errors.ts';
 
 /**
  * The path a client meant: base URLs get joined with and without `/v1`, with doubled slashes and with trailing ones
- * (`//chat/completions`, `/v1/v1/models`, `/chat/completions/`). The query is left as it is.
+ * (`//chat/completions`, `/v1/v1/models`, `/chat/completions/`, `/anthropic/messages`). The query is left as it is.
  * @throws GatewayError `not_found` for a path with a broken escape, which names nothing.
  */
 export function normalisePath(url: string): string {
@@ -17,9 +17,12 @@ export function normalisePath(url: string): string {
   const collapsed = path
     .replace(/\/{2,}/g, '/')
     .replace(/(.)\/$/, '$1')
-    .replace(/^(\/v1)+(?=\/|$)/, '/v1');
-  const isMissingVersion = versionedPaths.some((prefix) => collapsed === prefix || collapsed.startsWith(`${prefix}/`));
-  return (isMissingVersion ? `/v1${collapsed}` : collapsed) + query;
+    // Some clients are given the OpenAI base URL and add Anthropic's path to it, or the other way round.
+    .replace(/^(?:\/v1)*\/anthropic(?=\/|$)/, '/anthropic')
+    .replace(/^(\/anthropic)?(\/v1)+(?=\/|$)/, '$1/v1');
+  const [, base = '', rest = ''] = /^(\/anthropic)?(.*)$/s.exec(collapsed) ?? [];
+  const isMissingVersion = versionedPaths.some((prefix) => rest === prefix || rest.startsWith(`${prefix}/`));
+  return (isMissingVersion ? `${base}/v1${rest}` : collapsed) + query;
 }
 
 const versionedPaths = ['/chat/completions', '/completions', '/embeddings', '/responses', '/models', '/messages'];

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { GatewayError } from '../core/errors.ts';
 import type { JsonObject } from '../core/json.ts';
 import type { Exchange } from '../gateway/exchange.ts';
+import { passedHeaders } from './passed-headers.ts';
 import { sessionHeader } from './session-header.ts';
 
 export interface NodeExchangeOptions {
@@ -42,6 +43,7 @@ export function createNodeExchange({ request, response, requestId, stopping }: N
       // nginx would hold the stream back otherwise.
       'x-accel-buffering': 'no',
       'x-request-id': requestId,
+      'request-id': requestId,
     });
     response.flushHeaders();
   };
@@ -51,6 +53,7 @@ export function createNodeExchange({ request, response, requestId, stopping }: N
     signal: AbortSignal.any([gone.signal, stopping]),
     userAgent,
     session: sessionHeader(request.headers),
+    passedHeaders: passedHeaders(request.headers),
     closed,
     get isOpen() {
       return response.headersSent;
@@ -66,7 +69,7 @@ export function createNodeExchange({ request, response, requestId, stopping }: N
       response.end();
     },
     async sendJson(status, headers, body) {
-      sendJson(response, status, { ...headers, 'x-request-id': requestId }, body);
+      sendJson(response, status, { ...headers, 'x-request-id': requestId, 'request-id': requestId }, body);
     },
   };
 }

@@ -25,9 +25,14 @@ export interface WindowOwnerOptions {
 
 /** The owner's side of the windows' conversation. */
 export interface WindowOwner {
-  /** Answers one of the internal routes; the body is parsed JSON, `undefined` for GET. */
+  /** Who serves here, proved for this nonce. */
   identity(nonce: string): OwnerIdentity;
+  /**
+   * Begins a conversation with a follower; the body is parsed JSON.
+   * @throws GatewayError `forbidden` without the proof that it belongs to this install.
+   */
   openSession(body: unknown): JsonObject;
+  /** Runs a sealed control call of a conversation, and seals what came of it; the body is parsed JSON. */
   call(body: unknown): Promise<JsonObject>;
   /** Keeps the response open and sends it events until it closes. */
   sendEvents(session: string, request: IncomingMessage, response: ServerResponse): Promise<void>;

@@ -57,7 +57,7 @@ function readChunk(chunk: JsonObject): ChatEventMeaning {
   }
   const usage = objectField(chunk, 'usage');
   return {
-    commits: finished.length > 0 || choices.some((choice) => carriesOutput(objectField(choice, 'delta'))),
+    commits: finished.length > 0 || choices.some(carriesOutput),
     finishedChoices: finished.map((choice) => choice.index ?? 0),
     ...(usage && { usage: readUsage(usage) }),
     usageOnly: usage !== undefined && choices.length === 0,
@@ -65,24 +65,30 @@ function readChunk(chunk: JsonObject): ChatEventMeaning {
   };
 }
 
-function carriesOutput(delta: JsonObject | undefined): boolean {
-  if (delta === undefined) return false;
+/** Completions have `text` where chats have a delta. */
+function carriesOutput(choice: JsonObject): boolean {
+  const delta = objectField(choice, 'delta') ?? {};
   const filled = (value: unknown) => (typeof value === 'string' || Array.isArray(value)) && value.length > 0;
-  return [delta.content, delta.reasoning_content, delta.reasoning, delta.tool_calls, delta.refusal].some(filled);
+  return [choice.text, delta.content, delta.reasoning_content, delta.reasoning, delta.tool_calls, delta.refusal].some(
+    filled,
+  );
 }
 
 /** Usage in Chat Completions' spelling. `prompt_tokens` includes cache reads and writes. */
 export function readUsage(usage: JsonObject): Usage {
+  const input = objectField(usage, 'prompt_tokens_details') ?? {};
+  const cacheWriteTokens = numberField(input, 'cache_creation_input_tokens');
   return {
     inputTokens: numberField(usage, 'prompt_tokens') ?? 0,
     outputTokens: numberField(usage, 'completion_tokens') ?? 0,
-    cachedTokens: numberField(objectField(usage, 'prompt_tokens_details') ?? {}, 'cached_tokens') ?? 0,
+    cachedTokens: numberField(input, 'cached_tokens') ?? 0,
+    ...(cacheWriteTokens !== undefined && { cacheWriteTokens }),
     reasoningTokens: numberField(objectField(usage, 'completion_tokens_details') ?? {}, 'reasoning_tokens') ?? 0,
   };
 }
 
 /** DashScope puts the status of an error event into a comment: `:HTTP_STATUS/429`. */
-function hiddenStatus(comments: readonly string[]): number | undefined {
+export function hiddenStatus(comments: readonly string[]): number | undefined {
   const match = comments.map((comment) => /^\s*HTTP_STATUS\/(\d{3})/.exec(comment)).find((found) => found !== null);
   return match?.[1] === undefined ? undefined : Number(match[1]);
 }

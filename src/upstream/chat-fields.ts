@@ -92,7 +92,11 @@ export const chatFields: readonly ChatField[] = [
   { name: 'thinking', outcome: 'adapted', edit: (_, { thinking }) => thinking.thinking },
   { name: 'enable_thinking', outcome: 'adapted', edit: (_, { thinking }) => thinking.enable_thinking },
   { name: 'thinking_budget', outcome: 'adapted', edit: (_, { thinking }) => thinking.thinking_budget },
-  passed('preserve_thinking'),
+  {
+    name: 'preserve_thinking',
+    outcome: 'adapted',
+    edit: (value, { model }) => (model.preservesThinking ? value : undefined),
+  },
   passed('enable_search'),
   passed('search_options'),
   passed('enable_code_interpreter'),

@@ -1,4 +1,4 @@
-import { isJsonObject, type JsonObject } from '../core/json.ts';
+import { isJsonObject, type JsonObject, objectItems } from '../core/json.ts';
 import type { ChatModel } from './chat-model.ts';
 import { refusal } from './chat-refusal.ts';
 import { repairToolMessages } from './chat-repair.ts';
@@ -54,8 +54,9 @@ function withoutNulls(message: JsonObject): JsonObject {
 /** "input content must be a string.": text parts become one text, unless they carry marks of the explicit cache. */
 function flatten(message: JsonObject, index: number, model: ChatModel): JsonObject {
   const { content } = message;
-  if (!Array.isArray(content) || !(model.isTextOnly || model.losesParts)) return message;
-  if (model.isTextOnly) refuseMedia(content, `messages[${index}].content`, model);
+  if (!Array.isArray(content)) return message;
+  refuseUnreadable(content, `messages[${index}].content`, model);
+  if (!(model.isTextOnly || model.losesParts)) return message;
   const isMarked = content.some((part) => isJsonObject(part) && isJsonObject(part.cache_control));
   return isMarked && !model.losesParts ? message : flattenText(message);
 }
@@ -69,20 +70,33 @@ export function flattenText(message: JsonObject): JsonObject {
 /** A tool's result is a string on every model; pictures in it are shown after the results, where the model can see. */
 function readToolContent(content: unknown, param: string, model: ChatModel) {
   if (!Array.isArray(content)) return { text: content, media: [] };
-  if (model.isTextOnly) refuseMedia(content, param, model);
+  refuseUnreadable(content, param, model);
   const media = content.filter((part) => isJsonObject(part) && !isText(part));
   const text = textOf(content.filter(isText));
   return { text: media.length === 0 || text !== '' ? text : 'The result is shown in the next message.', media };
 }
 
-function refuseMedia(parts: readonly unknown[], param: string, model: ChatModel): void {
-  const index = parts.findIndex((part) => isJsonObject(part) && !isText(part));
-  if (index === -1) return;
-  const part = parts[index];
-  const type = isJsonObject(part) && typeof part.type === 'string' ? part.type : 'unknown';
-  throw refusal(
-    `${param}[${index}]`,
-    `The model ${model.id} reads text only, and this part is of type "${type}": choose a model with vision, or leave it out.`,
+function refuseUnreadable(parts: readonly unknown[], param: string, model: ChatModel): void {
+  for (const [index, part] of parts.entries()) {
+    if (!isJsonObject(part) || isText(part)) continue;
+    const type = typeof part.type === 'string' ? part.type : 'unknown';
+    if (model.isTextOnly)
+      throw refusal(
+        `${param}[${index}]`,
+        `The model ${model.id} reads text only, and this part is of type "${type}": choose a model with vision, or leave it out.`,
+      );
+    if (type === 'file' && !model.takesFiles)
+      throw refusal(
+        `${param}[${index}]`,
+        `The model ${model.id} reads no PDF: send its text, or choose a model of the qwen3.8 generation.`,
+      );
+  }
+}
+
+/** Whether any message has a part that is no text: a picture, a film, sound. */
+export function showsSomething(body: JsonObject): boolean {
+  return objectItems(body, 'messages').some(
+    ({ content }) => Array.isArray(content) && content.some((part) => isJsonObject(part) && !isText(part)),
   );
 }
 

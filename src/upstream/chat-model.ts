@@ -9,6 +9,10 @@ export interface ChatModel extends Pick<ModelInfo, 'id' | 'maxOutput' | 'thinkin
   readonly isTextOnly: boolean;
   /** Loses array content silently, cache markers or not (PIA on `glm-*`). */
   readonly losesParts: boolean;
+  /** Reads PDFs. */
+  readonly takesFiles: boolean;
+  /** Keeps earlier reasoning in the prompt when asked to. */
+  readonly preservesThinking: boolean;
   readonly takesMaxCompletionTokens: boolean;
   readonly takesJsonSchema: boolean;
   /** Most answers to one request. */
@@ -22,12 +26,15 @@ const maxCompletionTokens =
 /** "qwen3-max/plus/flash families and deepseek-v3.2" (Structured output). */
 const jsonSchema = /^qwen(?:3(?:\.\d+)?)?-(?:max|plus|flash)(?!-character)|^deepseek-v3\.2/i;
 
+/** "image, video, pdf" stands with the 3.8 generation alone (models.dev). */
+const files = /^qwen3\.(?:8|9)-(?:max|flash|plus)/i;
+
 /** "n: 1–4 only Qwen3 non-thinking / qwen-plus-character"; models that can stop thinking are told to. */
 const severalChoices = /^qwen(?:3|-plus|-flash|-turbo|-max)/i;
 
 /** What the request rules have to know of a model. */
 export function chatModel(id: string): ChatModel {
-  const { maxOutput, thinking, thinkingBudgetMax, reasoningEfforts = [], vision } = modelInfo(id);
+  const { maxOutput, thinking, thinkingBudgetMax, reasoningEfforts = [], vision, preserveThinking } = modelInfo(id);
   // The embedded demo reads `enable_thinking`, though it only shows what thinking looks like.
   const isKnown = isKnownModel(id) && id !== 'demo';
   return {
@@ -39,6 +46,8 @@ export function chatModel(id: string): ChatModel {
     reasoningEfforts,
     isTextOnly: isKnown && !vision,
     losesParts: /^glm-/i.test(id),
+    takesFiles: !isKnown || files.test(id),
+    preservesThinking: !isKnown || preserveThinking === true,
     takesMaxCompletionTokens: !isKnown || maxCompletionTokens.test(id),
     takesJsonSchema: !isKnown || jsonSchema.test(id),
     maxChoices: !isKnown ? Number.POSITIVE_INFINITY : thinking !== 'mandatory' && severalChoices.test(id) ? 4 : 1,

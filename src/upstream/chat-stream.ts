@@ -5,17 +5,16 @@ import { SseSplitter } from '../wire/sse.ts';
 import { type BodyReadOptions, type BodyReads, readBody, readTextOf } from './body-reads.ts';
 import { type ChatEventMeaning, isPlainChunk, readChatEvent } from './chat-events.ts';
 import { completionAsEvents } from './completion-stream.ts';
-import { classifyHttpError } from './errors.ts';
+import { httpError, notAnAnswer } from './failed-answer.ts';
 
 /** A single event longer than this, or that much without output, is a fault of the upstream, not an answer. */
 const maximumEventBytes = 32 * 1024 * 1024;
-/** How much of an error answer is read to classify it, and how long its bytes are waited for. */
-const errorBodyBytes = 64 * 1024;
-const errorBodyIdleMs = 10_000;
 
 export interface ChatStreamOptions extends BodyReadOptions {
   /** How many choices were asked for (`n`): the answer is whole when so many have finished. */
   readonly choices?: number;
+  /** An answer of usage alone is one: a probe for a single token may get none (cc-switch #4923). */
+  readonly mayBeEmpty?: boolean;
 }
 
 /** An upstream answer past its commit point: the first real output has been seen. */
@@ -73,7 +72,12 @@ export async function openChatStream(response: UpstreamResponse, options: ChatSt
       for (const [index, event] of events.entries()) {
         const meaning = readChatEvent(event);
         note(meaning);
-        if (isDone) throw notAnAnswer(contentType, true);
+        if (isDone) {
+          if (options.mayBeEmpty !== true || usage === undefined) throw notAnAnswer(contentType, true);
+          for (let index = 0; !isWhole(); index++) finished.add(index);
+          isCommitted = true;
+          break;
+        }
         held.push({ event, usageOnly: meaning.usageOnly });
         heldBytes += event.length;
         if (!meaning.commits) continue;
@@ -154,28 +158,4 @@ async function completionReads(body: BodyReads): Promise<BodyReads> {
     abandon() {},
     linger() {},
   };
-}
-
-async function httpError(response: UpstreamResponse, options: BodyReadOptions): Promise<GatewayError> {
-  const idleMs = Math.min(options.idleMs, errorBodyIdleMs);
-  const { text } = await readTextOf(readBody(response.body, { ...options, idleMs }), errorBodyBytes);
-  return classifyHttpError({
-    status: response.status,
-    headers: {
-      retryAfter: headerValue(response.headers, 'retry-after'),
-      retryAfterMs: headerValue(response.headers, 'retry-after-ms'),
-      contentType: headerValue(response.headers, 'content-type'),
-    },
-    body: text,
-    now: options.clock.now(),
-  });
-}
-
-function notAnAnswer(contentType: string, sawDone: boolean): GatewayError {
-  const what = sawDone
-    ? 'an empty answer'
-    : contentType.includes('html')
-      ? 'a web page instead of an answer'
-      : 'no answer';
-  return new GatewayError('upstream_protocol', `Qwen sent ${what}.`);
 }

@@ -12,12 +12,13 @@ export function completionAsEvents(text: string): Buffer {
   const choices = objectItems(completion, 'choices');
   if (choices.length === 0) throw classifyStreamError({ message: text });
   const { usage, ...head } = completion;
+  const isText = completion.object === 'text_completion';
   const chunk = (fields: JsonObject) =>
-    `data: ${JSON.stringify({ ...head, object: 'chat.completion.chunk', ...fields })}\n\n`;
+    `data: ${JSON.stringify({ ...head, object: isText ? 'text_completion' : 'chat.completion.chunk', ...fields })}\n\n`;
   const answer = chunk({
     choices: choices.map(({ message, ...choice }) => ({
       ...choice,
-      delta: isJsonObject(message) ? deltaOf(message) : {},
+      ...(!isText && { delta: isJsonObject(message) ? deltaOf(message) : {} }),
     })),
     usage: null,
   });

@@ -31,6 +31,7 @@ export const modelTable: readonly ModelInfo[] = [
   { id: 'qwen3.5-397b-a17b', name: 'Qwen3.5 397B-A17B', contextWindow: 262_144, maxOutput: 65_536, thinking: 'hybrid', thinkingBudgetMax: 81_920, vision: true, tools: true, plans: [...standard] },
   { id: 'qwen3.5-flash', name: 'Qwen3.5 Flash', contextWindow: 1_000_000, maxOutput: 65_536, thinking: 'hybrid', thinkingBudgetMax: 81_920, vision: true, tools: true, plans: ['standard-cn'] },
   { id: 'qwen3.5-plus', name: 'Qwen3.5 Plus', contextWindow: 1_000_000, maxOutput: 65_536, thinking: 'hybrid', thinkingBudgetMax: 81_920, vision: true, tools: true, plans: [...standard, ...coding] },
+  { id: 'qwen-coder-turbo', name: 'Qwen Coder Turbo', contextWindow: 131_072, maxOutput: 8192, thinking: 'none', vision: false, tools: true, plans: ['standard-cn'] },
   { id: 'qwen-deep-research', name: 'Qwen Deep Research', contextWindow: 1_000_000, maxOutput: 32_768, thinking: 'none', vision: false, tools: true, plans: ['standard-cn'] },
   { id: 'qwen-doc-turbo', name: 'Qwen Doc Turbo', contextWindow: 131_072, maxOutput: 8192, thinking: 'none', vision: false, tools: true, plans: ['standard-cn'] },
   { id: 'qwen-flash', name: 'Qwen Flash', contextWindow: 1_000_000, maxOutput: 32_768, thinking: 'hybrid', thinkingBudgetMax: 81_920, vision: false, tools: true, plans: [...standard] },

@@ -1,3 +1,4 @@
+import { isEmbeddingModelId } from './embedding-models.ts';
 import { modelTable } from './model-table.ts';
 import type { PlanName } from './plans.ts';
 
@@ -74,6 +75,14 @@ export function leaksToolCalls(id: string): boolean {
   return leakingModels.test(id);
 }
 
+/** Models that `/completions` takes, in Beijing only ("Completions API" page); the newest page has the last one alone. */
+const fillInModels = /^(?:qwen2\.5-coder-[\d.]+b-instruct|qwen-coder-turbo(?:-latest|-\d{4}(?:-\d{2}-\d{2})?)?)$/i;
+
+/** Whether the model fills in the middle of a text. */
+export function isFillInModelId(id: string): boolean {
+  return fillInModels.test(id);
+}
+
 /** `GET /models` lists images, speech, video and embeddings among the chat models. */
 const nonTextIds: readonly RegExp[] = [
   /^qwen-image/i,
@@ -85,38 +94,9 @@ const nonTextIds: readonly RegExp[] = [
   /-realtime$/i,
   /livetranslate/i,
   /-rerank/i,
-  /^text-embedding-/i,
 ];
 
 /** Whether an id of an upstream's model list is a model to chat with. */
 export function isTextModelId(id: string): boolean {
-  return !nonTextIds.some((pattern) => pattern.test(id));
-}
-
-/** Names clients send because their software was written for another vendor. */
-const foreignModel = /^(?:(?:openai|anthropic)\/)?(?:gpt-|chatgpt-|o\d|claude-)/i;
-
-export interface ModelChoice {
-  /** DEFAULT_MODEL. */
-  readonly defaultModel: string;
-  /** What the account serves, first choice first; empty where nobody knows. */
-  readonly available: readonly string[];
-}
-
-/**
- * The model to ask an account for. What it serves is taken as asked, in the account's spelling. No name and another
- * vendor's name become the default model, or the account's first one where it lacks the default. Any other name goes
- * upstream unchanged: it may be newer than the list, and a refusal says more than a silent swap.
- */
-export function resolveModel(asked: string | undefined, { defaultModel, available }: ModelChoice): string {
-  const name = asked?.trim() ?? '';
-  const served = servedName(name, available);
-  if (served !== undefined) return served;
-  if (name !== '' && !foreignModel.test(name)) return name;
-  return servedName(defaultModel, available) ?? available[0] ?? defaultModel;
-}
-
-function servedName(name: string, available: readonly string[]): string | undefined {
-  if (available.includes(name)) return name;
-  return available.find((each) => each.toLowerCase() === name.toLowerCase());
+  return !isEmbeddingModelId(id) && !nonTextIds.some((pattern) => pattern.test(id));
 }

@@ -169,6 +169,7 @@ export const planTable: readonly Plan[] = [
     keyUrl: 'https://bailian.console.aliyun.com/?tab=model#/api-key',
     endpoints: dashScopeEndpoints('https://dashscope.aliyuncs.com'),
     formats: beijingFormats,
+    models: [...standardModels, 'qwen-coder-turbo'],
   },
   {
     ...standard,

@@ -1,6 +1,7 @@
 import type { PlanSummary } from '../core/control.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { QuotaWindow } from '../core/quota-window.ts';
+import { isLoopbackHost } from '../core/settings.ts';
 import type { Endpoints, WireFormat } from '../core/upstream.ts';
 import { dashScopeEndpoints, planTable } from './plan-table.ts';
 
@@ -128,7 +129,7 @@ export function validateBaseUrl(planName: PlanName, url: string): BaseUrlVerdict
     return { ok: false, message: 'The base URL must not hold a user or password; the key is asked for by itself.' };
   }
   if (/[?#]/.test(text)) return { ok: false, message: 'The base URL must not hold a query ("?") or a fragment ("#").' };
-  if (parsed.protocol === 'http:' && !(planName !== 'workspace' && isLoopback(parsed.hostname))) {
+  if (parsed.protocol === 'http:' && !(planName !== 'workspace' && isLoopbackHost(parsed.hostname))) {
     return {
       ok: false,
       message: 'With http the key would travel in clear text: use https, or an address of this computer.',
@@ -193,14 +194,10 @@ export function resourceUrlToBaseUrl(resourceUrl: string | undefined, configured
 function mayReceiveToken(url: URL, configuredHosts: readonly string[]): boolean {
   if (url.username || url.password || url.search || url.hash) return false;
   const isConfigured = configuredHosts.some((host) => host.toLowerCase() === url.host);
-  if (url.protocol === 'http:') return isConfigured && isLoopback(url.hostname);
+  if (url.protocol === 'http:') return isConfigured && isLoopbackHost(url.hostname);
   if (url.protocol !== 'https:') return false;
   const isQwen = url.hostname.endsWith('.qwen.ai') || url.hostname.endsWith('.aliyuncs.com');
   return isConfigured || (isQwen && url.port === '');
-}
-
-function isLoopback(hostname: string): boolean {
-  return hostname === 'localhost' || hostname === '[::1]' || /^127(?:\.\d{1,3}){3}$/.test(hostname);
 }
 
 /** Without trailing slashes and without the endpoint people paste along with the base. */

@@ -139,7 +139,7 @@ function codeOf(error: Error): string {
   return 'code' in error && typeof error.code === 'string' ? error.code : '';
 }
 
-/** ` (at host)` where the error names one; a user with several base URLs has to know which. */
+/** `: host`, or `: address:port`, where the error names one; a user with several base URLs has to know which. */
 function placeOf(error: Error): string {
   if ('hostname' in error && typeof error.hostname === 'string') return `: ${error.hostname}`;
   if (!('address' in error) || typeof error.address !== 'string') return '';

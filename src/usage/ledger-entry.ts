@@ -35,6 +35,7 @@ const entrySchema = v.object({
   inputTokens: v.optional(v.number()),
   outputTokens: v.optional(v.number()),
   cachedTokens: v.optional(v.number()),
+  cacheWriteTokens: v.optional(v.number()),
   reasoningTokens: v.optional(v.number()),
 });
 

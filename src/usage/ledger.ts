@@ -1,6 +1,7 @@
-import { chmod, type FileHandle, mkdir, open, readdir, readFile } from 'node:fs/promises';
+import { type FileHandle, open, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock, Logger } from '../core/contracts.ts';
+import { makePrivateDirectory } from '../core/private-file.ts';
 import { type LedgerEntry, parseLedgerLine } from './ledger-entry.ts';
 
 /** What an account answered since 00:00 UTC. */
@@ -83,8 +84,7 @@ export function createLedger({ directory, clock, logger }: LedgerOptions): Ledge
     if (file?.day === wanted) return file.handle;
     await file?.handle.close();
     file = undefined;
-    await mkdir(directory, { recursive: true, mode: 0o700 });
-    await chmod(directory, 0o700);
+    await makePrivateDirectory(directory);
     const handle = await open(join(directory, `${wanted}.jsonl`), 'a+', 0o600);
     file = { day: wanted, handle };
     // A crash in the middle of a line must not swallow the next one.

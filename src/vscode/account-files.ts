@@ -1,10 +1,9 @@
 import { chmod, writeFile } from 'node:fs/promises';
 import * as vscode from 'vscode';
 import type { ImportConflict } from '../core/control.ts';
+import { shortestPassphrase } from '../core/shortest-passphrase.ts';
 import type { App } from './app.ts';
 import { ask } from './ask.ts';
-
-const shortestPassphrase = 8;
 
 /** All accounts into an encrypted file. */
 export async function exportAccounts(app: App): Promise<void> {

@@ -44,7 +44,7 @@ export function shareBar({ left }: WindowSummary): string {
   return '▰'.repeat(full) + '▱'.repeat(barCells - full);
 }
 
-/** Where a quota window stands: `5 h: 62 % left, until 14:05, about 40 min left at this pace`; usage alone where no limit is known. */
+/** Where a quota window stands: `5 hours: 62 % left, fresh 14:05, about 40 min left at this pace`; usage alone where no limit is known. */
 export function describeWindow(window: WindowSummary, nowMs: number, l10n: Translator, locale: string): string {
   const { left, usedRequests, usedTokens, resetsMs, usedUpMs } = window;
   const name = windowName(window.name, l10n);

@@ -64,7 +64,7 @@ export function showAccounts(app: App, addAccount: () => Promise<void>, signIn: 
   list.show();
 }
 
-/** Asks for one account; a single one needs no question. */
+/** Asks for one account; says so where there is none. */
 export async function pickAccount(app: App, placeHolder: string): Promise<AccountSummary | undefined> {
   const { accounts } = await app.host.snapshot();
   if (accounts.length === 0) {

@@ -1,5 +1,6 @@
 import * as vscode from 'vscode';
 import type { PlanAnswer, PlanCandidate, PlanFinding } from '../core/control.ts';
+import { withFix } from '../core/with-fix.ts';
 import { add, askLabel } from './add-account.ts';
 import type { App } from './app.ts';
 import { ask } from './ask.ts';
@@ -82,7 +83,7 @@ async function chooseFinding(findings: readonly PlanFinding[]): Promise<PlanFind
         ? vscode.l10n.t('{0} Add {1}', `$(${icons[finding.answer]})`, finding.label)
         : `$(${icons[finding.answer]}) ${finding.label}`,
       description: finding.host,
-      detail: [finding.message, finding.fix].filter((part) => part !== undefined).join(' '),
+      detail: withFix(finding),
       finding,
     }));
   const isFound = findings.some(knows);

@@ -1,5 +1,6 @@
 import * as vscode from 'vscode';
 import type { AccountSummary, ProbeVerdict } from '../core/control.ts';
+import { withFix } from '../core/with-fix.ts';
 import { type App, type MessageAction, offer, showLogAction } from './app.ts';
 
 /** Says what the upstream answered. Connected is only what was answered with a yes. */
@@ -14,7 +15,7 @@ export async function showVerdict(
     return;
   }
   app.log.warn(`Probe of ${account.id} failed (${verdict.code ?? 'no code'}): ${verdict.message}`);
-  const reason = verdict.fix === undefined ? verdict.message : `${verdict.message} ${verdict.fix}`;
+  const reason = withFix(verdict);
   if (verdict.code === 'client_rejected') {
     const ready = vscode.l10n.t('{0} is kept for accepted coding tools: {1}', account.label, reason);
     return offer(vscode.window.showInformationMessage, ready, [...ways, showLogAction(app)]);

@@ -154,6 +154,25 @@ describe('server: what the dashboard is told', () => {
     );
   });
 
+  const bodies: readonly [string, object][] = [
+    ['/v1/chat/completions', { messages: [{ role: 'user', content: canary }] }],
+    ['/v1/responses', { input: canary, instructions: canary }],
+    ['/v1/messages', { messages: [{ role: 'user', content: canary }], system: canary, max_tokens: 100 }],
+    ['/v1/completions', { prompt: canary, max_tokens: 10 }],
+    ['/v1/embeddings', { model: 'text-embedding-v4', input: [canary] }],
+  ];
+  for (const [path, fields] of bodies)
+    it(`sees both sides of ${path}, and keeps no text of it`, async () => {
+      await server.proxy.setInspecting(true);
+      const answer = await server.raw(path, { body: JSON.stringify({ model: 'qwen3-coder-plus', ...fields }) });
+      assert.equal(answer.status, 200, answer.text);
+      const [record] = await server.proxy.watchRequests();
+      const inspected = await server.proxy.inspectRequest(record?.id ?? '');
+      assert.deepEqual([inspected?.calls.at(-1)?.status, inspected?.events.length], [200, 1]);
+      assert.ok((inspected?.calls.at(-1)?.events.length ?? 0) > 0);
+      assert.ok(!JSON.stringify([record, inspected]).includes('canary-'));
+    });
+
   it('names the models of an account', async () => {
     assert.ok((await server.proxy.accountModels('first')).includes('qwen3-coder-plus'));
     assert.deepEqual(await server.proxy.accountModels('nobody'), []);

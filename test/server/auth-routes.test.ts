@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { type Simulator, startSimulator } from '../simulator/simulator.ts';
 import {
   clientKey,
   hurriedClock,
@@ -8,15 +7,16 @@ import {
   type TestProxyOptions,
   textOfEvents,
 } from '../support/server-proxy.ts';
+import { useSimulator } from '../support/use-simulator.ts';
 
 describe('server: the device flow over HTTP', () => {
-  let simulator: Simulator;
+  const simulator = useSimulator();
   let server: TestProxy;
 
   const start = async ({ settings, ...options }: TestProxyOptions = {}) => {
     server = await startProxy({
-      // The flow's seconds between polls pass in milliseconds.
-      clock: hurriedClock(1_000),
+      // The flow's seconds between polls pass in milliseconds; the quarter of an hour that a code lives stays long enough.
+      clock: hurriedClock(50),
       settings: {
         QWEN_DEVICE_CODE_ENDPOINT: `${simulator.origin}/api/v1/oauth2/device/code`,
         QWEN_TOKEN_ENDPOINT: `${simulator.origin}/api/v1/oauth2/token`,
@@ -34,14 +34,7 @@ describe('server: the device flow over HTTP', () => {
     return answer;
   };
 
-  before(async () => {
-    simulator = await startSimulator();
-  });
-  beforeEach(() => {
-    simulator.reset();
-  });
   afterEach(() => server.dispose());
-  after(() => simulator.close());
 
   it('goes the whole way: initiate, pending, approved, an account that serves', async () => {
     await start();
@@ -167,7 +160,7 @@ describe('server: the device flow over HTTP', () => {
   });
 
   it('the signed-in account answers chat requests', async () => {
-    await start({ clock: hurriedClock(100) });
+    await start();
     const { device_code: code } = (await initiate()).json;
     simulator.oauth.approve();
     await pollWhile(code, 'authorization_pending');

@@ -4,15 +4,31 @@ import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { type Bundles, buildBundles } from '../support/server-bundle.ts';
 
-/** Loads the bundle, serves one request with it, and tells what that left behind in the process. */
-const script = `
-const { mkdtempSync } = require('node:fs');
-const { tmpdir } = require('node:os');
-const { join } = require('node:path');
+/** What a process holds, to be compared with what it held before. */
+const looks = `
 const globals = () => Reflect.ownKeys(globalThis).map(String);
 const listeners = () => process.eventNames().map((name) => [String(name), process.listenerCount(name)]).sort();
 // Node's own fetch classes install a dispatcher when they are first used; it has to stay the one that it is.
 new Response();
+`;
+
+/** Loads the extension where the editor's API is nothing but names, and tells what that left behind in the process. */
+const loadScript = `
+${looks}
+const Module = require('node:module');
+const load = Module._load;
+Module._load = (name, ...rest) => (name === 'vscode' ? {} : load(name, ...rest));
+const before = { globals: globals(), listeners: listeners() };
+const { activate } = require(process.argv[1]);
+console.log(JSON.stringify({ kind: typeof activate, before, after: { globals: globals(), listeners: listeners() } }));
+`;
+
+/** Loads the bundle, serves one request with it, and tells what that left behind in the process. */
+const script = `
+${looks}
+const { mkdtempSync } = require('node:fs');
+const { tmpdir } = require('node:os');
+const { join } = require('node:path');
 const dispatcher = (number) => globalThis[Symbol.for('undici.globalDispatcher.' + number)];
 const dispatchers = ['1', '2'].map(dispatcher);
 const web = [Request, Response, Headers, fetch, AbortSignal, ReadableStream];
@@ -53,25 +69,32 @@ const entries = new Map();
 })();
 `;
 
-describe('bundle: dist/server.js in somebody else’s process', () => {
+describe('bundles in somebody else’s process', () => {
   let bundles: Bundles;
-  before(async function () {
-    this.timeout(30_000);
+  before(async () => {
     bundles = await buildBundles();
   });
   after(() => bundles.remove());
+  const tell = async (text: string, bundle: string) => {
+    const env = { PATH: process.env.PATH };
+    const { stdout, stderr } = await promisify(execFile)(process.execPath, ['-e', text, bundle], { env });
+    assert.equal(stderr, '');
+    return JSON.parse(stdout);
+  };
 
-  it('holds no code that installs a dispatcher on globalThis', async () => {
+  it('dist/extension.js, when loaded, leaves the globals and the listeners of the process alone', async () => {
+    const { kind, before, after } = await tell(loadScript, bundles.extension);
+    assert.equal(kind, 'function');
+    assert.deepEqual(after, before);
+  });
+  it('dist/server.js holds no code that installs a dispatcher on globalThis', async () => {
     const code = await readFile(bundles.server, 'utf8');
     assert.ok(code.includes('undici was called without a dispatcher'), 'undici is in it, without that part');
     assert.ok(!code.includes('undici.globalDispatcher'));
   });
-  it('sets no global dispatcher, adds no listeners to the process, replaces no global', async () => {
-    const { stdout, stderr } = await promisify(execFile)(process.execPath, ['-e', script, bundles.server], {
-      env: { PATH: process.env.PATH },
-    });
-    const { state, status, before, during, isSame, isWebUntouched } = JSON.parse(stdout);
-    assert.deepEqual([state, status, stderr], ['serving', 200, '']);
+  it('dist/server.js sets no global dispatcher, adds no listeners to the process, replaces no global', async () => {
+    const { state, status, before, during, isSame, isWebUntouched } = await tell(script, bundles.server);
+    assert.deepEqual([state, status], ['serving', 200]);
     assert.deepEqual([isSame, isWebUntouched], [true, true]);
     assert.deepEqual(during.listeners, before.listeners);
     assert.deepEqual(
@@ -79,5 +102,5 @@ describe('bundle: dist/server.js in somebody else’s process', () => {
       // Where srvx, under h3, remembers the platform's own classes.
       ['Symbol(srvx.nativeRequest)', 'Symbol(srvx.nativeResponse)'],
     );
-  }).timeout(15_000);
+  });
 });

@@ -1,20 +1,17 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Simulator, startSimulator } from '../simulator/simulator.ts';
+import { launchCli } from '../support/launch-cli.ts';
 import { writeQwenCodeFile } from '../support/qwen-code-file.ts';
 import { type Bundles, buildBundles } from '../support/server-bundle.ts';
 
-describe('cli accounts', function () {
-  this.timeout(30_000);
+describe('cli accounts', () => {
   let bundles: Bundles;
   let simulator: Simulator;
   let home: string;
-  before(async function () {
-    this.timeout(40_000);
+  before(async () => {
     [bundles, simulator] = await Promise.all([buildBundles(), startSimulator()]);
   });
   beforeEach(async () => {
@@ -28,30 +25,9 @@ describe('cli accounts', function () {
     await bundles.remove();
   });
 
-  const run = async (args: readonly string[], input = '', env: Readonly<Record<string, string>> = {}) => {
-    const child = spawn(process.execPath, [bundles.cli, 'accounts', ...args], {
-      cwd: home,
-      env: {
-        PATH: process.env.PATH,
-        HOME: home,
-        QWEN_PROXY_HOME: join(home, 'state'),
-        QWEN_BASE_URL: simulator.origin,
-        ...env,
-      },
-    });
-    let out = '';
-    let err = '';
-    child.stdout.setEncoding('utf8').on('data', (part) => {
-      out += part;
-    });
-    child.stderr.setEncoding('utf8').on('data', (part) => {
-      err += part;
-    });
-    child.stdin.on('error', () => {});
-    child.stdin.end(input);
-    const [code] = await once(child, 'close');
-    return { code, out, err };
-  };
+  const run = (args: readonly string[], input = '', env: Readonly<Record<string, string>> = {}) =>
+    launchCli(bundles.cli, ['accounts', ...args], { home, input, env: { QWEN_BASE_URL: simulator.origin, ...env } })
+      .ended;
   const list = async () => JSON.parse((await run(['list', '--json'])).out);
   const addOne = () =>
     run(['add', '--id', 'one', '--plan', 'custom', '--base-url', simulator.baseUrl, '--no-probe'], 'sk-one\n');

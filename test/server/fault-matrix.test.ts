@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { type ErrorCode, errorScopes } from '../../src/core/errors.ts';
 import { classifyHttpError } from '../../src/upstream/errors.ts';
-import { type Simulator, startSimulator } from '../simulator/simulator.ts';
-import { hurriedClock, startProxy, type TestProxy, textOfEvents } from '../support/server-proxy.ts';
+import { hurriedPauses, startProxy, type TestProxy, textOfEvents } from '../support/server-proxy.ts';
+import { useSimulator } from '../support/use-simulator.ts';
 
 interface CatalogueEntry {
   readonly id: number;
@@ -30,20 +30,14 @@ const codeOf = ({ status, body }: CatalogueEntry): ErrorCode =>
 
 /** Every class of error × the account that meets it × before or after the commit point. */
 describe('fault matrix of the gateway', () => {
-  let simulator: Simulator;
+  const simulator = useSimulator({ keys: ['sk-first', 'sk-second'] });
   let proxy: TestProxy;
 
-  before(async () => {
-    simulator = await startSimulator();
-  });
-  after(() => simulator.close());
   beforeEach(async () => {
-    simulator.reset();
-    for (const key of ['sk-first', 'sk-second']) simulator.addKey(key);
     proxy = await startProxy({
       accounts: { first: 'sk-first', second: 'sk-second' },
       baseUrl: simulator.baseUrl,
-      clock: hurriedClock(50),
+      clock: hurriedPauses(50),
     });
   });
   afterEach(() => proxy.dispose());
@@ -113,8 +107,7 @@ describe('fault matrix of the gateway', () => {
 });
 
 describe('switching accounts', () => {
-  it('10,000 times leaves the heap flat', async function () {
-    this.timeout(60_000);
+  it('10,000 times leaves the heap flat', async () => {
     const { createPool } = await import('../../src/accounts/pool.ts');
     const { GatewayError } = await import('../../src/core/errors.ts');
     const { keyAccount } = await import('../support/accounts.ts');

@@ -1,18 +1,12 @@
 import assert from 'node:assert/strict';
-import { type Simulator, startSimulator } from '../simulator/simulator.ts';
 import { startProxy, type TestProxy, testSettings } from '../support/server-proxy.ts';
+import { useSimulator } from '../support/use-simulator.ts';
 
 describe('changes while a stream runs', () => {
-  let simulator: Simulator;
+  const simulator = useSimulator({ keys: ['sk-one', 'sk-two', 'sk-late'] });
   let server: TestProxy;
 
-  before(async () => {
-    simulator = await startSimulator();
-  });
-  after(() => simulator.close());
   beforeEach(async () => {
-    simulator.reset();
-    for (const key of ['sk-one', 'sk-two', 'sk-late']) simulator.addKey(key);
     server = await startProxy({ accounts: { one: 'sk-one', two: 'sk-two' }, baseUrl: simulator.baseUrl });
   });
   afterEach(() => server.dispose());

@@ -2,19 +2,18 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { request as httpRequest } from 'node:http';
 import { connect } from 'node:net';
-import { type Simulator, startSimulator } from '../simulator/simulator.ts';
 import { chatBody } from '../simulator/test-requests.ts';
 import { chatRequest, clientKey, startProxy, type TestProxy, textOfEvents } from '../support/server-proxy.ts';
+import { useSimulator } from '../support/use-simulator.ts';
 
 const bodyLimitBytes = 100_000;
 const app = 'https://app.example.com';
 
 describe('server: the HTTP surface', () => {
-  let simulator: Simulator;
+  const simulator = useSimulator({ keys: ['sk-one'] });
   let server: TestProxy;
 
   before(async () => {
-    simulator = await startSimulator();
     server = await startProxy({
       accounts: { one: 'sk-one' },
       baseUrl: simulator.baseUrl,
@@ -23,14 +22,7 @@ describe('server: the HTTP surface', () => {
       settings: { CORS_ORIGINS: app, ALLOWED_HOSTS: 'proxy.lan,::2' },
     });
   });
-  beforeEach(() => {
-    simulator.reset();
-    simulator.addKey('sk-one');
-  });
-  after(async () => {
-    await server.dispose();
-    await simulator.close();
-  });
+  after(() => server.dispose());
 
   /** One request as written, and everything that comes back until the server closes. */
   const exchange = async (text: string) => {

@@ -1,18 +1,18 @@
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { Agent, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Simulator, startSimulator } from '../simulator/simulator.ts';
+import { launchCli } from '../support/launch-cli.ts';
 import { type Bundles, buildBundles } from '../support/server-bundle.ts';
 
 const requests = 1_000;
 const atOnce = 16;
 
-describe('kill -9 of the headless server during 1,000 requests', function () {
-  this.timeout(90_000);
+describe('kill -9 of the headless server during 1,000 requests', () => {
   let bundles: Bundles;
   let simulator: Simulator;
   let home: string;
@@ -30,35 +30,19 @@ describe('kill -9 of the headless server during 1,000 requests', function () {
     await rm(home, { recursive: true, force: true });
   });
 
-  const environment = () => ({
-    PATH: process.env.PATH,
-    HOME: home,
-    QWEN_PROXY_HOME: join(home, 'state'),
-    PORT: '0',
-    API_KEY: 'k',
-  });
   const run = async (args: readonly string[], input = ''): Promise<string> => {
-    const child = spawn(process.execPath, [bundles.cli, ...args], {
-      env: environment(),
-      stdio: ['pipe', 'pipe', 'inherit'],
-    });
-    let out = '';
-    child.stdout.setEncoding('utf8').on('data', (part) => {
-      out += part;
-    });
-    child.stdin.end(input);
-    const [code] = await once(child, 'close');
-    assert.equal(code, 0);
+    const { code, out, err } = await launchCli(bundles.cli, args, { home, input }).ended;
+    assert.equal(code, 0, err);
     return out;
   };
   const serve = async (): Promise<{ child: ChildProcess; port: number }> => {
-    const child = spawn(process.execPath, [bundles.cli, 'serve'], {
-      env: environment(),
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
+    const { child, output } = launchCli(bundles.cli, ['serve'], { home, env: { PORT: '0', API_KEY: 'k' } });
     server = child;
-    const [line] = await once(child.stdout.setEncoding('utf8'), 'data');
-    return { child, port: Number(/:(\d+)$/m.exec(String(line).split('\n')[0] ?? '')?.[1]) };
+    while (!output.out.includes('\n')) {
+      if (child.exitCode !== null) throw new Error(output.err);
+      await Promise.race([once(child.stdout, 'data'), once(child, 'exit')]);
+    }
+    return { child, port: Number(/:(\d+)$/m.exec(output.out.split('\n')[0] ?? '')?.[1]) };
   };
   /** Whether the client got the whole answer, its `[DONE]` included. */
   const ask = (port: number, agent: Agent): Promise<boolean> =>

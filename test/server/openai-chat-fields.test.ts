@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import { type Simulator, startSimulator } from '../simulator/simulator.ts';
 import { dataEvent, doneEvent } from '../simulator/stream-shape.ts';
 import { startProxy, type TestProxy } from '../support/server-proxy.ts';
+import { useSimulator } from '../support/use-simulator.ts';
 
 const user = (content: string) => ({ role: 'user' as const, content });
 const tool = (name: string) => ({
@@ -10,21 +10,13 @@ const tool = (name: string) => ({
 });
 
 describe('server: every field of a chat request, against the strict upstream', () => {
-  let simulator: Simulator;
+  const simulator = useSimulator({ keys: ['sk-one'] });
   let server: TestProxy;
 
   before(async () => {
-    simulator = await startSimulator();
     server = await startProxy({ accounts: { one: 'sk-one' }, baseUrl: simulator.baseUrl });
   });
-  beforeEach(() => {
-    simulator.reset();
-    simulator.addKey('sk-one');
-  });
-  after(async () => {
-    await server.dispose();
-    await simulator.close();
-  });
+  after(() => server.dispose());
 
   const sent = () => simulator.chatRequests.map((request) => request.body as Record<string, unknown>);
 
@@ -205,4 +197,62 @@ describe('server: every field of a chat request, against the strict upstream', (
       ]);
     });
   });
+});
+
+describe('server: settings that change requests and answers', () => {
+  const simulator = useSimulator({ keys: ['sk-one'] });
+  let server: TestProxy | undefined;
+
+  afterEach(async () => {
+    await server?.dispose();
+    server = undefined;
+  });
+  const start = async (settings: Readonly<Record<string, string>>) => {
+    server = await startProxy({ accounts: { one: 'sk-one' }, baseUrl: simulator.baseUrl, settings });
+    return server;
+  };
+  const picture = {
+    messages: [{ role: 'user', content: [{ type: 'image_url', image_url: { url: 'data:image/png;base64,AA==' } }] }],
+  };
+  const upstream = () => JSON.parse(simulator.chatRequests.at(-1)?.rawBody ?? '{}');
+
+  it('VISION_FALLBACK: a picture goes to the account’s vision model, under the name that was asked', async () => {
+    const refused = await (await start({})).chat(picture);
+    assert.equal(refused.status, 400);
+    await server?.dispose();
+    const proxy = await start({ VISION_FALLBACK: 'true' });
+    // The account's own list has to be known.
+    await proxy.raw('/v1/models', { method: 'GET' });
+    const answer = await proxy.chat(picture);
+    assert.equal(answer.status, 200, answer.text);
+    assert.equal(answer.json.model, 'qwen3-coder-plus');
+    assert.notEqual(upstream().model, 'qwen3-coder-plus');
+    await proxy.chat();
+    assert.equal(upstream().model, 'qwen3-coder-plus');
+  });
+
+  it('CACHE_MARKERS: requests without marks are marked', async () => {
+    const proxy = await start({ CACHE_MARKERS: 'true' });
+    const answer = await proxy.chat();
+    assert.equal(answer.status, 200, answer.text);
+    assert.deepEqual(upstream().messages[0].content, [
+      { type: 'text', text: 'hello', cache_control: { type: 'ephemeral' } },
+    ]);
+  });
+
+  const leaks = [
+    ['auto', 'qwen3.7-plus', true],
+    ['auto', 'qwen3-coder-plus', false],
+    ['always', 'qwen3-coder-plus', true],
+    ['never', 'qwen3.7-plus', false],
+  ] as const;
+  for (const [repair, model, isRepaired] of leaks)
+    it(`LEAK_REPAIR=${repair}, ${model}: thinking in the text is ${isRepaired ? 'moved' : 'left'}`, async () => {
+      const proxy = await start({ LEAK_REPAIR: repair });
+      const said = '<think>Hm</think>Yes';
+      simulator.script({ answer: { text: said } });
+      const { choices } = (await proxy.chat({ model })).json as { choices: { message: Record<string, unknown> }[] };
+      assert.equal(choices[0]?.message.content, isRepaired ? 'Yes' : said);
+      assert.equal(choices[0]?.message.reasoning_content, isRepaired ? 'Hm' : undefined);
+    });
 });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import { type Simulator, startSimulator } from '../simulator/simulator.ts';
 import { startProxy, type TestProxy, textOfEvents } from '../support/server-proxy.ts';
+import { doneEvent, eventStream, shortAnswer, startUpstream } from '../support/server-upstream.ts';
+import { useSimulator } from '../support/use-simulator.ts';
 
 const model = 'qwen3-coder-plus';
 const user = (content: string) => [{ role: 'user' as const, content }];
@@ -13,21 +14,13 @@ const weather = {
 };
 
 describe('server: chat completions with the openai SDK', () => {
-  let simulator: Simulator;
+  const simulator = useSimulator({ keys: ['sk-one'] });
   let server: TestProxy;
 
   before(async () => {
-    simulator = await startSimulator();
     server = await startProxy({ accounts: { one: 'sk-one' }, baseUrl: simulator.baseUrl });
   });
-  beforeEach(() => {
-    simulator.reset();
-    simulator.addKey('sk-one');
-  });
-  after(async () => {
-    await server.dispose();
-    await simulator.close();
-  });
+  after(() => server.dispose());
 
   it('streams text', async () => {
     simulator.script({ answer: { text: ['Hel', 'lo ', '世界 🙂'] } });
@@ -211,10 +204,22 @@ describe('server: chat completions with the openai SDK', () => {
   });
 
   it('uses one upstream connection for requests that follow each other', async () => {
-    await server.chat({ stream: true });
-    const before = simulator.sockets;
-    for (let count = 0; count < 10; count++) await server.chat({ stream: count % 2 === 0 });
-    assert.equal(simulator.sockets, before);
+    // Its end travels with the last event, so that no client asks again before the connection is free.
+    const upstream = await startUpstream((response) => {
+      response.writeHead(200, eventStream);
+      response.end(shortAnswer.join('') + doneEvent);
+    });
+    const one = await startProxy({ accounts: { one: 'sk-one' }, baseUrl: upstream.baseUrl });
+    try {
+      for (let count = 0; count < 10; count++) {
+        const answer = await one.chat({ stream: count % 2 === 0 });
+        assert.equal(answer.status, 200);
+      }
+      assert.deepEqual([upstream.requests.length, upstream.connections], [10, 1]);
+    } finally {
+      await one.dispose();
+      await upstream.close();
+    }
   });
 
   it('serves many requests at once, each with its own answer', async () => {

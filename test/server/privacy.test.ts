@@ -130,6 +130,7 @@ describe('server: what crosses and what does not', () => {
       'content-length',
       'content-type',
       'date',
+      'request-id',
       'x-request-id',
     ]);
   });

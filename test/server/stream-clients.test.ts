@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect } from 'node:net';
-import { type Simulator, startSimulator } from '../simulator/simulator.ts';
+import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
+import { createFakeClock } from '../support/fake-clock.ts';
 import {
   chatRequest,
   clientKey,
   hurriedClock,
+  hurriedPauses,
   startProxy,
   type TestProxy,
   type TestProxyOptions,
@@ -21,11 +23,18 @@ import {
   shortAnswer,
   startUpstream,
 } from '../support/server-upstream.ts';
+import { useSimulator } from '../support/use-simulator.ts';
 
-const abortMs = 100;
+/**
+ * Resolves when so many rounds of the event loop have passed, each with a look at the sockets; a machine too busy to get
+ * round them takes longer, not fewer.
+ */
+async function looksQuiet(signal: AbortSignal): Promise<void> {
+  for (let rounds = 0; rounds < 25; rounds++) await delay(10, undefined, { signal });
+}
 
 describe('server: streams and their clients', () => {
-  let simulator: Simulator;
+  const simulator = useSimulator({ keys: ['sk-one', 'sk-two'] });
   let server: TestProxy;
 
   const start = async (options: TestProxyOptions = {}) => {
@@ -38,18 +47,10 @@ describe('server: streams and their clients', () => {
   };
   const states = async () => (await server.proxy.snapshot()).accounts.map((account) => account.state);
 
-  before(async () => {
-    simulator = await startSimulator();
-  });
-  beforeEach(() => {
-    simulator.reset();
-    for (const key of ['sk-one', 'sk-two']) simulator.addKey(key);
-  });
   afterEach(async () => {
     await server.dispose();
     await simulator.until(() => simulator.sockets === 0 && simulator.openStreams === 0);
   });
-  after(() => simulator.close());
 
   describe('while the upstream thinks', () => {
     it('pings, then the content', async () => {
@@ -109,11 +110,28 @@ describe('server: streams and their clients', () => {
       assert.match(answer.text, /^\{/);
     });
     it('a pause between chunks is filled with pings', async () => {
-      await start({ pingMs: 20 });
-      simulator.script({ answer: { text: ['a', 'b'], chunkDelayMs: 70 } });
-      const answer = await server.chat({ stream: true });
-      assert.equal(textOfEvents(answer), 'ab');
-      assert.match(answer.text, /"a"[^\n]*\n\n(: ping\n\n)+data: /);
+      let goOn = () => {};
+      const upstream = await startUpstream((response) => {
+        response.writeHead(200, eventStream);
+        response.write(roleChunk + chunkEvent({ content: 'a' }));
+        goOn = () => response.end(chunkEvent({ content: 'b' }) + finishChunk + doneEvent);
+      });
+      try {
+        await start({ baseUrl: upstream.baseUrl, pingMs: 20 });
+        let seen = '';
+        const onRead = (text: string) => {
+          seen += text;
+          if (!/"a".*: ping/s.test(seen)) return;
+          goOn();
+          goOn = () => {};
+        };
+        const answer = await server.chat({ stream: true }, { onRead });
+        assert.equal(textOfEvents(answer), 'ab');
+        assert.match(answer.text, /"a"[^\n]*\n\n(: ping\n\n)+data: /);
+      } finally {
+        await server.dispose();
+        await upstream.close();
+      }
     });
   });
 
@@ -124,16 +142,16 @@ describe('server: streams and their clients', () => {
       readonly moment: () => Promise<void>;
     }
 
-    /** Leaves at the moment; returns how long the upstream request outlived that. */
-    const leave = async ({ stream, moment }: Departure): Promise<number> => {
+    /** Leaves at the moment, and waits until the upstream has seen that nobody listens any more. */
+    const leave = async ({ stream, moment }: Departure): Promise<void> => {
       const gone = new AbortController();
       const answer = server.chat({ stream }, { signal: gone.signal }).catch(() => undefined);
       await moment();
-      const leftMs = Date.now();
       gone.abort();
       await answer;
       await simulator.until(() => simulator.chatRequests.every((request) => request.answered === 'aborted'));
-      return Math.max(...simulator.chatRequests.map((request) => (request.abortedAtMs ?? 0) - leftMs));
+      assert.equal(simulator.chatRequests.length, 1, 'nobody else was asked');
+      assert.deepEqual(await states(), ['ready', 'ready']);
     };
 
     for (const stream of [true, false]) {
@@ -141,50 +159,53 @@ describe('server: streams and their clients', () => {
       it(`${kind}: before the upstream's headers`, async () => {
         await start();
         simulator.fail({ fault: { kind: 'slow-first-byte', delayMs: 60_000 } });
-        const lateMs = await leave({
-          stream,
-          moment: () => simulator.until(() => simulator.chatRequests.length === 1),
-        });
-        assert.ok(lateMs < abortMs, `${lateMs} ms`);
-        assert.deepEqual(await states(), ['ready', 'ready']);
+        await leave({ stream, moment: () => simulator.until(() => simulator.chatRequests.length === 1) });
       });
-      it(`${kind}: before the commit point`, async () => {
+      it(`${kind}: after the upstream's headers`, async () => {
         await start();
         simulator.fail({ fault: { kind: 'stall', afterChunks: 1 } });
-        const lateMs = await leave({ stream, moment: () => simulator.until(() => simulator.openStreams === 1) });
-        assert.ok(lateMs < abortMs, `${lateMs} ms`);
-        assert.deepEqual(await states(), ['ready', 'ready']);
-      });
-      it(`${kind}: in the middle of the answer`, async () => {
-        await start();
-        simulator.fail({ fault: { kind: 'stall', afterChunks: 3 } });
-        const lateMs = await leave({ stream, moment: () => simulator.until(() => simulator.openStreams === 1) });
-        assert.ok(lateMs < abortMs, `${lateMs} ms`);
-        assert.deepEqual(await states(), ['ready', 'ready']);
+        await leave({ stream, moment: () => simulator.until(() => simulator.openStreams === 1) });
       });
     }
 
+    it('JSON: in the middle of the answer', async () => {
+      let halfSent = () => {};
+      const half = new Promise<void>((resolve) => {
+        halfSent = resolve;
+      });
+      const upstream = await startUpstream((response) => {
+        response.writeHead(200, eventStream);
+        response.write(roleChunk + chunkEvent({ content: 'half' }), () => halfSent());
+      });
+      try {
+        await start({ baseUrl: upstream.baseUrl });
+        const gone = new AbortController();
+        const answer = server.chat({}, { signal: gone.signal }).catch(() => undefined);
+        await half;
+        // The kernel has the bytes; some turns later the proxy, in this process too, has read them.
+        for (let turns = 0; turns < 20; turns++) await nextTurn();
+        gone.abort();
+        await answer;
+        await upstream.until(() => upstream.openSockets === 0);
+        assert.equal(upstream.requests.length, 1, 'nobody else was asked');
+        assert.deepEqual(await states(), ['ready', 'ready']);
+      } finally {
+        await server.dispose();
+        await upstream.close();
+      }
+    });
+
     it('in the middle of a stream it was reading', async () => {
       await start();
-      simulator.script({ answer: { text: Array(50).fill('word '), chunkDelayMs: 5 } });
+      // Endless for any machine: the request can end in no other way than by the client's leaving.
+      simulator.script({ answer: { text: Array(50_000).fill('word '), chunkDelayMs: 5 } });
       const gone = new AbortController();
-      let leftMs = 0;
-      await server
-        .chat(
-          { stream: true },
-          {
-            signal: gone.signal,
-            onRead: (text) => {
-              if (leftMs !== 0 || !text.includes('word')) return;
-              leftMs = Date.now();
-              gone.abort();
-            },
-          },
-        )
-        .catch(() => undefined);
+      const onRead = (text: string) => {
+        if (text.includes('word')) gone.abort();
+      };
+      await server.chat({ stream: true }, { signal: gone.signal, onRead }).catch(() => undefined);
       await simulator.until(() => simulator.chatRequests[0]?.answered === 'aborted');
-      const lateMs = (simulator.chatRequests[0]?.abortedAtMs ?? 0) - leftMs;
-      assert.ok(lateMs < abortMs, `${lateMs} ms`);
+      assert.equal(simulator.chatRequests.length, 1);
       assert.deepEqual(await states(), ['ready', 'ready']);
     });
 
@@ -231,8 +252,7 @@ describe('server: streams and their clients', () => {
   });
 
   describe('a slow reader', () => {
-    it('stops the upstream, costs little memory, and gets everything in the end', async function () {
-      this.timeout(20_000);
+    it('stops the upstream, costs little memory, and gets everything in the end', async () => {
       const piece = 'x'.repeat(64 * 1024);
       const pieces = 640;
       let written = 0;
@@ -246,16 +266,16 @@ describe('server: streams and their clients', () => {
           const hasRoom = response.write(chunkEvent({ content: piece }));
           written += piece.length;
           if (hasRoom) continue;
-          // No drain for this long: the proxy has stopped reading. It is looked at, not asserted.
-          const timer = setTimeout(stopped, 250);
+          const drained = new AbortController();
+          void looksQuiet(drained.signal).then(stopped, () => {});
           await once(response, 'drain');
-          clearTimeout(timer);
+          drained.abort();
         }
         response.end(finishChunk + doneEvent);
       });
       try {
-        // Shorter than the reader's pause: a client that does not read is not a silent upstream.
-        await start({ baseUrl: upstream.baseUrl, idleMs: 100 });
+        const clock = createFakeClock();
+        await start({ baseUrl: upstream.baseUrl, clock, idleMs: 60_000 });
         const body = JSON.stringify(chatRequest({ stream: true }));
         const socket = connect({ port: server.port, host: '127.0.0.1' });
         socket.pause();
@@ -264,6 +284,8 @@ describe('server: streams and their clients', () => {
         );
         await isStopped;
         assert.ok(written < pieces * piece.length * 0.75, `${written} of ${pieces * piece.length} bytes taken unread`);
+        // A client that does not read is not a silent upstream.
+        await clock.advance(10 * 60_000);
         let received = 0;
         let tail = '';
         socket.on('data', (part) => {
@@ -322,6 +344,7 @@ describe('server: streams and their clients', () => {
       for (let count = 0; count < 10; count++)
         assert.ok((await server.chat({ stream: true })).text.endsWith(doneEvent));
       assert.ok(upstream.connections < 10, `${upstream.connections} connections`);
+      assert.equal(upstream.openSockets, upstream.connections, 'none was given up');
     });
     it('one that sends no headers counts as stalled', async () => {
       upstream = await startUpstream(() => {});
@@ -353,7 +376,7 @@ describe('server: streams and their clients', () => {
         response.writeHead(200, eventStream);
         response.write(roleChunk + doneEvent);
       });
-      await start({ accounts: { one: 'sk-one' }, baseUrl: upstream.baseUrl, clock: hurriedClock(30) });
+      await start({ accounts: { one: 'sk-one' }, baseUrl: upstream.baseUrl, clock: hurriedPauses(30) });
       const answer = await server.chat({ stream: true });
       assert.equal(answer.status, 502);
       assert.match(String(answer.error.message), /an empty answer/);

@@ -13,6 +13,7 @@ import { completion, streamEvents, type Turn } from './stream-shape.ts';
 export interface RouteRequest {
   readonly body: JsonObject;
   readonly plan: Plan;
+  readonly key: string;
   readonly models: readonly string[] | undefined;
   readonly nowMs: number;
   /** Takes the next scripted answer meant for this request; called only if the request is valid. */

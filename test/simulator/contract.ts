@@ -13,12 +13,14 @@ export interface KeyOptions {
 }
 
 /** The routes that faults can be scripted for. */
-export type Route = 'chat' | 'completions' | 'embeddings' | 'models' | 'count-tokens';
+export type Route = 'chat' | 'responses' | 'messages' | 'completions' | 'embeddings' | 'models' | 'count-tokens';
 
 /** Which requests a script or a fault is meant for. */
 export interface Matcher {
   readonly key?: string;
   readonly model?: string;
+  /** Only requests whose body passes: clients ask on the side for titles and summaries. */
+  readonly when?: (body: JsonObject) => boolean;
   /** `chat` unless told. */
   readonly route?: Route;
   /** How many requests it serves, 1 unless told; `Infinity` for all. */
@@ -48,7 +50,7 @@ export interface Answer {
 }
 
 /** The shapes in which Qwen reports an error after it has answered 200, and the event framing of a refused request. */
-export type InStreamForm = 'event-error' | 'data-error' | 'error-finish' | 'sse-body-on-non-2xx';
+export type InStreamForm = 'event-error' | 'data-error' | 'error-finish' | 'anthropic-error' | 'sse-body-on-non-2xx';
 
 /** Everything that can go wrong, as scripted. Ids are those of `test/fixtures/qwen-errors.json`. */
 export type Fault =

@@ -40,7 +40,8 @@ async function writeBody(reply: Reply, response: ServerResponse, signal: AbortSi
   for await (const piece of bodyPieces(reply, signal)) {
     signal.throwIfAborted();
     if (response.writableNeedDrain) await once(response, 'drain', { signal });
-    // Nothing is awaited between the last write and the end, so a client that has read all finds it answered.
+    // Nothing is awaited between the last write and the end, so a client that has read all finds it answered; but for
+    // split and compressed bodies, whose last bytes follow the content in turns of their own.
     response.write(piece.subarray(0, Math.min(piece.length, remaining)));
     remaining -= piece.length;
     if (remaining <= 0) return;

@@ -59,6 +59,7 @@ const defaultIds: Readonly<Record<InStreamForm, number>> = {
   'event-error': 44,
   'data-error': 41,
   'error-finish': 44,
+  'anthropic-error': 44,
   'sse-body-on-non-2xx': 27,
 };
 
@@ -109,6 +110,10 @@ function inStreamError(
 
 function errorEvents(form: Exclude<InStreamForm, 'sse-body-on-non-2xx'>, entry: CatalogueEntry, turn: Turn): string[] {
   const { message, code } = flatten(entry);
+  if (form === 'anthropic-error') {
+    const error = { type: entry.status === 429 ? 'rate_limit_error' : 'api_error', message };
+    return [`event:error\ndata:${JSON.stringify({ type: 'error', error })}\n\n`];
+  }
   if (form === 'event-error') return [nativeErrorEvent(entry.status, code, message)];
   // The finish looks like a clean one up to its reason; only the text says that something failed.
   if (form === 'error-finish') return [errorFinishEvent(turn, message), doneEvent];
@@ -135,7 +140,9 @@ function unfinished(reply: Reply, count: number): readonly string[] {
     const body = reply.chunks.join('');
     return [body.slice(0, Math.ceil(body.length / 2))];
   }
-  const finish = reply.chunks.findIndex((chunk) => /"finish_reason":"/.test(chunk) || chunk === doneEvent);
+  const finish = reply.chunks.findIndex(
+    (chunk) => /"finish_reason":"|^event:message_delta/.test(chunk) || chunk === doneEvent,
+  );
   return reply.chunks.slice(0, finish < 0 ? count : Math.min(count, finish));
 }
 

@@ -1,10 +1,12 @@
 import type { Matcher, Route } from './contract.ts';
+import type { JsonObject } from './json.ts';
 
 /** What a queued item is compared with. */
 export interface MatchTarget {
   readonly route: Route;
   readonly key: string;
   readonly model: string | undefined;
+  readonly body: JsonObject;
 }
 
 /** Scripted items in the order they were added; the first match is taken, and removed once used up. */
@@ -15,12 +17,13 @@ export class ScriptQueue<Item extends Matcher> {
     this.#items.push({ item, timesLeft: item.times ?? 1 });
   }
 
-  take({ route, key, model }: MatchTarget): Item | undefined {
+  take({ route, key, model, body }: MatchTarget): Item | undefined {
     const found = this.#items.find(
       ({ item }) =>
         (item.route ?? 'chat') === route &&
         (item.key === undefined || item.key === key) &&
-        (item.model === undefined || item.model === model),
+        (item.model === undefined || item.model === model) &&
+        (item.when === undefined || item.when(body)),
     );
     if (!found) return undefined;
     found.timesLeft--;

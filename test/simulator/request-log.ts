@@ -56,7 +56,11 @@ export class RequestLog {
   }
 
   #count(record: RecordedRequest, change: number): void {
-    if (record.answered !== 'complete' || record.key === undefined || !record.path.endsWith('/chat/completions'))
+    if (
+      record.answered !== 'complete' ||
+      record.key === undefined ||
+      !/\/(?:chat\/completions|v1\/messages)$/.test(record.path)
+    )
       return;
     this.#answered.set(record.key, (this.#answered.get(record.key) ?? 0) + change);
   }

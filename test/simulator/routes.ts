@@ -3,11 +3,15 @@ import { answerCompletions } from './completions.ts';
 import type { Fault, Route } from './contract.ts';
 import { answerEmbeddings } from './embeddings.ts';
 import { applyFault } from './faults.ts';
+import { answerMessages } from './messages.ts';
 import { answerCountTokens, answerModels } from './models.ts';
 import type { Reply } from './reply.ts';
+import { answerResponses } from './responses.ts';
 
 const routes: Readonly<Record<Route, (request: RouteRequest) => RouteResult>> = {
   chat: answerChat,
+  messages: answerMessages,
+  responses: answerResponses,
   completions: answerCompletions,
   embeddings: answerEmbeddings,
   models: answerModels,

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { isObject, objectsOf, parseJson } from './json.ts';
+import { isObject, type JsonObject, objectsOf, parseJson } from './json.ts';
 import { send } from './raw-client.ts';
 import { type Simulator, startSimulator } from './simulator.ts';
 import { chat, chatAt, goodKey, streamedText } from './test-requests.ts';
@@ -101,6 +101,22 @@ describe('simulator: answers', () => {
     const rawEvents = ['data:{"choices":null}\n\n', ': ping\n', 'data: [DONE]'];
     simulator.script({ answer: { rawEvents } });
     assert.equal((await chat(simulator, { stream: true })).text, rawEvents.join(''));
+  });
+
+  it('gives scripts and faults to the requests whose body they want', async () => {
+    const when = (body: JsonObject) => objectsOf(body.tools).length > 0;
+    simulator.script({ when, answer: { text: 'scripted' } });
+    simulator.fail({ when, fault: { kind: 'no-done' } });
+    const plain = await chat(simulator, { stream: true });
+    const withTools = await chat(simulator, { stream: true, tools: [weatherTool] });
+    assert.deepEqual(
+      [plain, withTools].map((answer) => streamedText(answer)),
+      ['Echo: hello', 'scripted'],
+    );
+    assert.deepEqual(
+      [plain, withTools].map(({ text }) => text.includes('[DONE]')),
+      [true, false],
+    );
   });
 
   it('gives scripts to the key and model they name, so many times', async () => {

@@ -101,6 +101,11 @@ export class Simulator {
     return this.#log.requests.filter((request) => request.path.endsWith('/chat/completions'));
   }
 
+  /** Requests to the Anthropic surface, counts left out. */
+  get messagesRequests(): readonly RecordedRequest[] {
+    return this.#log.requests.filter((request) => request.path.endsWith('/v1/messages'));
+  }
+
   /** Event streams now open. */
   get openStreams(): number {
     return this.#streams.size;
@@ -133,7 +138,10 @@ export class Simulator {
     this.#answers.add(answer);
   }
 
-  /** How many chat requests were answered completely, for one key or all. */
+  /**
+   * How many chat and messages requests were answered completely, for one key or all. A split or compressed answer counts only some
+   * turns after a client can have decoded all of its content.
+   */
   answered(key?: string): number {
     return this.#log.answered(key);
   }
@@ -208,10 +216,11 @@ export class Simulator {
       return parameterRefusal('Required body invalid, please check the request body format.');
     const body = isObject(record.body) ? record.body : {};
     const model = typeof body.model === 'string' ? body.model : undefined;
-    const match = { route: target.route, key: admission.key, model };
+    const match = { route: target.route, key: admission.key, model, body };
     return answerRoute({
       ...target,
       body,
+      key: admission.key,
       models: admission.models,
       nowMs: this.#now(),
       takeAnswer: () => this.#answers.take(match)?.answer,

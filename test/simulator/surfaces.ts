@@ -18,6 +18,7 @@ export interface Target {
 const openAiRoutes: Readonly<Record<Plan, readonly (readonly [method: string, path: string, route: Route])[]>> = {
   standard: [
     ['POST', '/chat/completions', 'chat'],
+    ['POST', '/responses', 'responses'],
     ['POST', '/completions', 'completions'],
     ['POST', '/embeddings', 'embeddings'],
     ['GET', '/models', 'models'],
@@ -25,6 +26,7 @@ const openAiRoutes: Readonly<Record<Plan, readonly (readonly [method: string, pa
   coding: [['POST', '/chat/completions', 'chat']],
   token: [
     ['POST', '/chat/completions', 'chat'],
+    ['POST', '/responses', 'responses'],
     ['GET', '/models', 'models'],
   ],
   portal: [['POST', '/chat/completions', 'chat']],
@@ -38,7 +40,11 @@ const targets = new Map<string, Target>(
       { plan, route },
     ]);
     if (anthropic === undefined) return routes;
-    return [...routes, [`POST ${anthropic}/v1/messages/count_tokens`, { plan, route: 'count-tokens' }]];
+    return [
+      ...routes,
+      [`POST ${anthropic}/v1/messages`, { plan, route: 'messages' }],
+      [`POST ${anthropic}/v1/messages/count_tokens`, { plan, route: 'count-tokens' }],
+    ];
   }),
 );
 

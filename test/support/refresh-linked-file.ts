@@ -34,7 +34,7 @@ const kind = createOAuthDeviceKind({
 process.stdout.write('ready\n');
 await once(process.stdin, 'data');
 const { authorization } = await kindOf({ 'oauth-device': kind } as never, account).credential(
-  AbortSignal.timeout(20_000),
+  AbortSignal.timeout(100_000),
 );
 process.stdout.write(`${authorization.slice('Bearer '.length)}\n`);
 await transport.close();

@@ -35,7 +35,19 @@ export function createMemorySecrets(): MemorySecrets {
   };
 }
 
-/** A clock that runs `factor` times as fast as the machine's, so that pauses of seconds pass unnoticed. */
+/**
+ * Time stands still, and pauses are cut to a part of their length: a retry comes at once, and nothing ever becomes due.
+ * No cooldown ends and no upstream counts as silent, however slow the machine is.
+ */
+export function hurriedPauses(factor: number): Clock {
+  const nowMs = Date.now();
+  return { now: () => nowMs, sleep: (ms, signal) => systemClock.sleep(ms / factor, signal) };
+}
+
+/**
+ * A clock that runs `factor` times as fast as the machine's, for tests that wait for something to become due. It makes
+ * everything else due early too: where only the pauses are too long, take {@link hurriedPauses}.
+ */
 export function hurriedClock(factor: number): Clock {
   const startMs = Date.now();
   return {
@@ -62,6 +74,7 @@ export interface TestProxyOptions extends Partial<Omit<ProxyOptions, 'settings'>
   /** `custom` accounts: id → key, all at `baseUrl`; in this order. */
   readonly accounts?: Readonly<Record<string, string>>;
   readonly baseUrl?: string;
+  readonly anthropicBaseUrl?: string;
 }
 
 /** A proxy on a real port, with everything it was given. */
@@ -83,7 +96,7 @@ export interface TestProxy {
 
 /** Starts a proxy as a host would, on port 0 unless told. */
 export async function startProxy(options: TestProxyOptions = {}): Promise<TestProxy> {
-  const { settings, accounts = {}, baseUrl, ...given } = options;
+  const { settings, accounts = {}, baseUrl, anthropicBaseUrl, ...given } = options;
   const stateDirectory = given.stateDirectory ?? (await mkdtemp(join(tmpdir(), 'qwen-proxy-test-')));
   const secrets = createMemorySecrets();
   const logs: LogLine[] = [];
@@ -99,11 +112,20 @@ export async function startProxy(options: TestProxyOptions = {}): Promise<TestPr
     logger: { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') },
     secrets,
     onSnapshot: (snapshot) => void snapshots.push(snapshot),
+    // A ping opens the answer: on a slow machine it would come where a test asks for a status.
+    pingMs: 60 * 60_000,
     ...given,
     stateDirectory,
   });
   for (const [id, key] of Object.entries(accounts))
-    await proxy.addAccount({ id, plan: 'custom', key, ...(baseUrl !== undefined && { baseUrl }), probe: false });
+    await proxy.addAccount({
+      id,
+      plan: 'custom',
+      key,
+      ...(baseUrl !== undefined && { baseUrl }),
+      ...(anthropicBaseUrl !== undefined && { anthropicBaseUrl }),
+      probe: false,
+    });
   const { state, url, port, problem } = await proxy.start();
   if (state !== 'serving' || url === undefined) throw new Error(`The proxy did not start: ${problem?.message}`);
   const raw = (path: string, request: RawRequest = {}) =>

@@ -44,6 +44,7 @@ describe('chat events: recorded streams', () => {
   it('usage is read in full', () => {
     const usage = JSON.parse(readFileSync(new URL('12-usage-explicit-cache.json', fixtures), 'utf8'));
     assert.deepEqual(readUsage(usage), {
+      cacheWriteTokens: 29_713,
       inputTokens: 29_719,
       outputTokens: 435,
       cachedTokens: 0,

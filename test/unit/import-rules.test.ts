@@ -21,6 +21,9 @@ describe('import rules', () => {
       "import * as vscode from 'vscode';",
       'src/gateway/a.ts imports vscode, which belongs to src/vscode',
     ],
+    ['tokens/a.ts', "import { J } from '../core/json.ts';", undefined],
+    ['tokens/a.ts', "import m from '../upstream/models.ts';", 'src/tokens/a.ts imports src/upstream/models.ts'],
+    ['gateway/proxy.ts', "import c from '../tokens/counter.ts';", undefined],
     ['helpers/a.ts', '', 'src/helpers/a.ts lies in no folder of the architecture'],
   ];
   for (const [path, text, violation] of cases)

@@ -186,8 +186,7 @@ describe('linked credentials', () => {
     });
   });
 
-  describe('between processes', function () {
-    this.timeout(20_000);
+  describe('between processes', () => {
     let simulator: Simulator;
     before(async () => {
       simulator = await startSimulator();

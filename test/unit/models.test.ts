@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'mocha';
-import { catalogue, isTextModelId, modelInfo, resolveModel } from '../../src/upstream/models.ts';
+import { catalogue, isTextModelId, modelInfo } from '../../src/upstream/models.ts';
 import { plans } from '../../src/upstream/plans.ts';
 
 describe('models', () => {
@@ -93,32 +93,4 @@ describe('models', () => {
   for (const id of ['qwen3-coder-plus', 'qwen-vl-ocr', 'deepseek-v4-pro', 'qwen3-omni-flash']) {
     it(`keeps ${id} among the chat models`, () => assert.equal(isTextModelId(id), true));
   }
-
-  describe('choice', () => {
-    const coding = ['qwen3.7-plus', 'qwen3-coder-plus', 'MiniMax-M2.5'];
-    const cases: readonly (readonly [string, string | undefined, readonly string[], string])[] = [
-      ['asked for and served', 'qwen3.7-plus', coding, 'qwen3.7-plus'],
-      ['asked for in another case', 'minimax-m2.5', coding, 'MiniMax-M2.5'],
-      ['newer than the list', 'qwen4-max', coding, 'qwen4-max'],
-      ['asked for, list not known', 'qwen3.7-plus', [], 'qwen3.7-plus'],
-      ['not named', undefined, coding, 'qwen3-coder-plus'],
-      ['blank', '  ', coding, 'qwen3-coder-plus'],
-      ['gpt-*', 'gpt-5.1-codex', coding, 'qwen3-coder-plus'],
-      ['o1', 'o1-mini', coding, 'qwen3-coder-plus'],
-      ['o3', 'o3', coding, 'qwen3-coder-plus'],
-      ['chatgpt-*', 'chatgpt-4o-latest', coding, 'qwen3-coder-plus'],
-      ['claude-*', 'claude-sonnet-4-5-20250929', coding, 'qwen3-coder-plus'],
-      ['claude-* with a vendor before it', 'anthropic/claude-opus-4.5', coding, 'qwen3-coder-plus'],
-      ['a foreign name the account serves', 'gpt-oss-120b', ['gpt-oss-120b'], 'gpt-oss-120b'],
-      ['a name that only looks foreign', 'omni-x', coding, 'omni-x'],
-      ['the default is not served', 'gpt-5', ['glm-5', 'kimi-k2.6'], 'glm-5'],
-      ['nothing named, the default is not served', undefined, ['demo'], 'demo'],
-      ['foreign, list not known', 'gpt-5', [], 'qwen3-coder-plus'],
-    ];
-    for (const [name, asked, available, expected] of cases) {
-      it(`${name}: ${asked} → ${expected}`, () => {
-        assert.equal(resolveModel(asked, { defaultModel: 'qwen3-coder-plus', available }), expected);
-      });
-    }
-  });
 });

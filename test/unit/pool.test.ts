@@ -404,6 +404,30 @@ describe('pool', () => {
       assert.deepEqual([error.code, error.param], ['model_not_found', 'model']);
       assert.match(error.message, /gpt-99/);
     });
+
+    it('model_not_found: no account serves embeddings, and what to add', () => {
+      const pool = open({
+        modelFor: (_account, _asked, format) => (format === 'openai-embeddings' ? undefined : model),
+      });
+      const wish = { model: 'text-embedding-v4', format: 'openai-embeddings', tried: new Set<string>() } as const;
+      assert.throws(() => pool.acquire(wish), {
+        code: 'model_not_found',
+        param: 'model',
+        message: /embeddings with the model text-embedding-v4/,
+        fix: /standard Model Studio key/,
+      });
+      assert.equal(pool.hasReady(wish), false);
+      assert.equal(pool.hasReady({ ...wish, format: 'openai-chat' }), true);
+    });
+  });
+
+  it('passes accounts over that cannot serve the format', () => {
+    const pool = open({
+      modelFor: ({ id }, _asked, format) => (format === 'openai-embeddings' && id !== 'b' ? undefined : model),
+    });
+    const tried = new Set<string>();
+    assert.equal(pool.acquire({ model, format: 'openai-embeddings', tried }).account.id, 'b');
+    assert.equal(pool.acquire({ model, tried }).account.id, 'a');
   });
 
   it('keeps its promises whatever happens', async () => {

@@ -13,8 +13,7 @@ const accounts = [
 ];
 const refused = (message: RegExp) => ({ name: 'InputError', message });
 
-describe('portable accounts', function () {
-  this.timeout(20_000);
+describe('portable accounts', () => {
   let text: string;
   before(async () => {
     text = await exportAccounts(accounts, passphrase);

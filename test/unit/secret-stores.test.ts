@@ -33,9 +33,7 @@ describe('secrets in memory', () => {
   });
 });
 
-describe('secrets in a file', function () {
-  // Each write waits for the disk; a busy machine may take its time.
-  this.timeout(10_000);
+describe('secrets in a file', () => {
   let parent: string;
   let directory: string;
   let path: string;

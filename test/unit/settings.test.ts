@@ -89,10 +89,38 @@ const rows: Readonly<Record<SettingName, Row>> = {
   },
   ADMIN_KEY: { good: [['admin', 'admin']], bad: ['two words', 'ä', 5], read: (settings) => settings.adminKey },
   DEFAULT_MODEL: { good: [['qwen-plus', 'qwen-plus']], bad: ['  ', 7], read: (settings) => settings.defaultModel },
+  MODEL_ALIASES: {
+    good: [
+      [
+        'gpt-*=qwen3.7-plus, fast=qwen3.8-flash,',
+        [
+          { pattern: 'gpt-*', model: 'qwen3.7-plus' },
+          { pattern: 'fast', model: 'qwen3.8-flash' },
+        ],
+      ],
+      ['{"o*": "qwen-plus"}', [{ pattern: 'o*', model: 'qwen-plus' }]],
+      [{ 'o*': 'qwen-plus' }, [{ pattern: 'o*', model: 'qwen-plus' }]],
+      [{}, []],
+    ],
+    bad: ['gpt-4', '{"a":', '["a"]', 'a=b,A=c', { a: 1 }, { a: 'b*' }, { 'a b': 'c' }, '=x', 'a=', 7],
+    read: (settings) => settings.modelAliases,
+  },
+  LEAK_REPAIR: {
+    good: ['auto', 'always', 'never'].map((name) => [name, name] as const),
+    bad: ['on', true],
+    read: (settings) => settings.leakRepair,
+  },
+  VISION_FALLBACK: { ...booleans, read: (settings) => settings.visionFallback },
+  CACHE_MARKERS: { ...booleans, read: (settings) => settings.cacheMarkers },
   ACCOUNT_STRATEGY: {
     good: ['fallback', 'round-robin', 'least-used', 'most-quota-left'].map((name) => [name, name] as const),
     bad: ['random', 'Fallback', 'round robin', 1],
     read: (settings) => settings.accountStrategy,
+  },
+  LANE: {
+    good: ['auto', 'native', 'translate'].map((name) => [name, name] as const),
+    bad: ['Auto', 'fast', 1],
+    read: (settings) => settings.lane,
   },
   DEBUG_LOG: { ...booleans, read: (settings) => settings.debugLog },
   LOG_FILE_LIMIT: {
@@ -153,7 +181,12 @@ describe('settings', () => {
       apiKeys: 'generated',
       adminKey: undefined,
       defaultModel: 'qwen3-coder-plus',
+      modelAliases: [],
       accountStrategy: 'fallback',
+      leakRepair: 'auto',
+      visionFallback: false,
+      cacheMarkers: false,
+      lane: 'auto',
       debugLog: false,
       logFileLimit: 20,
       usageRetentionDays: 365,

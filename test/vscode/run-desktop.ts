@@ -10,9 +10,10 @@ import { downloadAndUnzipVSCode, runTests } from '@vscode/test-electron';
 import { build } from 'esbuild';
 import { buildOptions } from '../../esbuild.mjs';
 import { buildHostTests } from '../../scripts/build-host-tests.mjs';
+import { ensureVocabulary } from '../../scripts/build-vocabulary.mjs';
 import { startSimulator } from '../simulator/simulator.ts';
+import { findFreePort } from '../support/free-port.ts';
 import { repositoryDir } from './host/paths.ts';
-import { findFreePort } from './ui/editor.ts';
 
 const { VSCODE_EXECUTABLE: installed } = process.env;
 let vscodeExecutablePath: string;
@@ -25,6 +26,7 @@ try {
 }
 
 for (const options of buildOptions({ production: false })) await build(options);
+ensureVocabulary();
 const extensionTestsPath = await buildHostTests();
 const simulator = await startSimulator();
 simulator.addKey('sk-good');

@@ -11,14 +11,14 @@ export interface Credential {
 
 /**
  * One kind of account: how a stored account becomes a credential, and what can be done when the upstream refuses it.
- * Kinds hold no account state of their own beyond refreshes in flight.
+ * Kinds hold no account state of their own beyond refreshes: those in flight, and which tokens they brought.
  */
 export interface AccountKind<Kind extends AccountKindName = AccountKindName> {
   readonly name: Kind;
   /** @throws GatewayError when the account cannot get a credential (refresh refused, endpoint down). */
   credential(account: AccountOf<Kind>, signal: AbortSignal): Promise<Credential>;
   /**
-   * Called once per request after an upstream refused `used`: a fresh credential to try again with, or the error that
+   * Called whenever an upstream refused `used`, so again with what it gave: a fresh credential to try again with, or the error that
    * stands (the same, or a clearer one).
    */
   recover(

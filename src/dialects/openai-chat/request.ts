@@ -3,6 +3,7 @@ import type { GenerationRequest } from '../../core/dialect.ts';
 import { GatewayError } from '../../core/errors.ts';
 import { isJsonObject } from '../../core/json.ts';
 import type { ProxySettings } from '../../core/settings.ts';
+import { decodeWith } from '../decode-with.ts';
 
 const boolean = v.nullish(v.boolean('must be true or false'));
 const text = v.nullish(v.string('must be a string'));
@@ -50,24 +51,11 @@ export function decodeChatRequest(body: unknown, settings: Pick<ProxySettings, '
   if (!isJsonObject(body)) throw new GatewayError('invalid_request', 'The request body must be a JSON object.');
   if (body.messages === undefined)
     throw new GatewayError('invalid_request', "Missing required parameter: 'messages'.", { param: 'messages' });
-  const result = v.safeParse(chatRequest, body, { abortEarly: true });
-  if (!result.success) {
-    const [issue] = result.issues;
-    const param = formatPath(issue.path?.map((item) => item.key) ?? []);
-    throw new GatewayError('invalid_request', `Invalid value for '${param}': it ${issue.message}.`, { param });
-  }
-  const { model, stream, stream_options } = result.output;
+  const { model, stream, stream_options } = decodeWith(chatRequest, body);
   return {
     model: model ?? undefined,
     stream: stream ?? settings.stream,
     includeUsage: stream_options?.include_usage ?? false,
     body,
   };
-}
-
-function formatPath(keys: readonly unknown[]): string {
-  return keys.reduce<string>(
-    (path, key) => (typeof key === 'number' ? `${path}[${key}]` : path === '' ? String(key) : `${path}.${String(key)}`),
-    '',
-  );
 }

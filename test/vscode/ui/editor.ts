@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { findFreePort } from '../../support/free-port.ts';
 import { repositoryDir } from '../host/paths.ts';
 import { installVsix } from '../host/run-in-host.ts';
 import { type Settings, startVsCodeServer, type VsCodeServer } from '../host/server.ts';
@@ -35,19 +35,6 @@ export async function startEditor(settings: Settings = {}, locale?: string): Pro
     throw error;
   }
   return { server, port, open: (options) => openWindow(server, options), stop: () => server.stop() };
-}
-
-/** A port that nobody has now; the proxy never takes another one than it was told. */
-export function findFreePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer().once('error', reject);
-    probe.listen(0, '127.0.0.1', () => {
-      const address = probe.address();
-      probe.close(() =>
-        typeof address === 'object' && address !== null ? resolve(address.port) : reject(new Error('No port.')),
-      );
-    });
-  });
 }
 
 /** Runs a command that copies something, and returns what it copied. The toast may be missing: VS Code limits their rate. */

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { buildHostTests } from '../../../scripts/build-host-tests.mjs';
 import { startSimulator } from '../../simulator/simulator.ts';
+import { findFreePort } from '../../support/free-port.ts';
 import { repositoryDir } from '../host/paths.ts';
 import { runExtensionTests } from '../host/run-in-host.ts';
 import { startVsCodeServer } from '../host/server.ts';
-import { findFreePort } from './editor.ts';
 
 describe('inside the extension host', () => {
   it('passes the suites of test/vscode/suite', async () => {

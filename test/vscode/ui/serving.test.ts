@@ -39,14 +39,17 @@ describe('serving in the installed extension', () => {
     await simulator?.close();
   });
 
-  it('rotates unseen when the first account has no quota, and shows it', async () => {
-    const key = await copyWith(window, 'Qwen: Copy API Key');
-    simulator.fail({ key: 'sk-first', fault: { kind: 'error', id: 31 } });
-    const response = await fetch(`http://127.0.0.1:${editor.port}/v1/chat/completions`, {
+  const chat = (key: string) =>
+    fetch(`http://127.0.0.1:${editor.port}/v1/chat/completions`, {
       method: 'POST',
       headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
       body: JSON.stringify({ model: 'qwen3-coder-plus', stream: true, messages: [{ role: 'user', content: 'hello' }] }),
     });
+
+  it('rotates unseen when the first account has no quota, and shows it', async () => {
+    const key = await copyWith(window, 'Qwen: Copy API Key');
+    simulator.fail({ key: 'sk-first', fault: { kind: 'error', id: 31 } });
+    const response = await chat(key);
     const text = await response.text();
     assert.equal(response.status, 200);
     assert.match(text, /data: \[DONE\]/);
@@ -57,13 +60,19 @@ describe('serving in the installed extension', () => {
   });
 
   it('stops, starts and restarts on the same port', async () => {
+    const key = await copyWith(window, 'Qwen: Copy API Key');
     await window.runCommand('Qwen: Stop Proxy');
     await window.statusBarItem(/stopped/);
     assert.equal(await isServing(editor.port), false);
     await window.runCommand('Qwen: Start Proxy');
     await window.statusBarItem(/of 2 accounts ready/);
     assert.equal(await isServing(editor.port), true);
+    // Only a server that went ends this one.
+    simulator.fail({ fault: { kind: 'stall', afterChunks: 3 } });
+    const stalled = await chat(key);
+    assert.equal(stalled.status, 200);
     await window.runCommand('Qwen: Restart Proxy');
+    assert.doesNotMatch(await stalled.text().catch(() => ''), /\[DONE\]/);
     await waitFor('the proxy to serve again', () => isServing(editor.port));
     await window.statusBarItem(/of 2 accounts ready/);
   });

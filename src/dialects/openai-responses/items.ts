@@ -1,0 +1,217 @@
+import { randomUUID } from 'node:crypto';
+import { isJsonObject, type JsonObject, parseJson } from '../../core/json.ts';
+import { encodeOpaque } from './reasoning.ts';
+import type { ClientTool } from './tools.ts';
+
+export type ItemStatus = 'completed' | 'incomplete';
+
+/** Writes one event; the type is without its `response.`. */
+export type Emit = (type: string, fields: JsonObject) => string;
+
+/** One item of a response's output while it comes: begins once, grows, ends once. */
+export interface OutputItem {
+  readonly kind: 'reasoning' | 'text' | 'refusal' | 'call';
+  /** The item as it stands. */
+  item(): JsonObject;
+  begin(emit: Emit): string;
+  append(emit: Emit, text: string): string;
+  end(emit: Emit, status: ItemStatus): string;
+}
+
+type CurrentStatus = ItemStatus | 'in_progress';
+
+const newId = (prefix: string) => `${prefix}_${randomUUID().replaceAll('-', '')}`;
+
+/** Reasoning as a summary, which every client shows. @param isOpaque It is wanted as content to carry along, too. */
+export function createReasoningItem(outputIndex: number, isOpaque: boolean): OutputItem {
+  const id = newId('rs');
+  const at = { item_id: id, output_index: outputIndex, summary_index: 0 };
+  let text = '';
+  let isOver = false;
+  const part = () => ({ type: 'summary_text', text });
+  const item = () => ({
+    id,
+    type: 'reasoning',
+    summary: text === '' ? [] : [part()],
+    ...(isOpaque && { encrypted_content: isOver ? encodeOpaque(text) : null }),
+  });
+  return {
+    kind: 'reasoning',
+    item,
+    begin: (emit) =>
+      emit('output_item.added', { output_index: outputIndex, item: item() }) +
+      emit('reasoning_summary_part.added', { ...at, part: part() }),
+    append(emit, delta) {
+      text += delta;
+      return emit('reasoning_summary_text.delta', { ...at, delta });
+    },
+    end(emit) {
+      isOver = true;
+      return (
+        emit('reasoning_summary_text.done', { ...at, text }) +
+        emit('reasoning_summary_part.done', { ...at, part: part() }) +
+        emit('output_item.done', { output_index: outputIndex, item: item() })
+      );
+    },
+  };
+}
+
+/** What the model says to the user, or why it will not. */
+export function createMessageItem(outputIndex: number, kind: 'text' | 'refusal'): OutputItem {
+  const id = newId('msg');
+  const at = { item_id: id, output_index: outputIndex, content_index: 0 };
+  let text = '';
+  let status: CurrentStatus = 'in_progress';
+  const part = () =>
+    kind === 'text' ? { type: 'output_text', text, annotations: [], logprobs: [] } : { type: 'refusal', refusal: text };
+  const item = () => ({
+    id,
+    type: 'message',
+    status,
+    role: 'assistant',
+    content: status === 'in_progress' && text === '' ? [] : [part()],
+  });
+  const event = kind === 'text' ? 'output_text' : 'refusal';
+  const logprobs = kind === 'text' ? { logprobs: [] } : {};
+  return {
+    kind,
+    item,
+    begin: (emit) =>
+      emit('output_item.added', { output_index: outputIndex, item: item() }) +
+      emit('content_part.added', { ...at, part: part() }),
+    append(emit, delta) {
+      text += delta;
+      return emit(`${event}.delta`, { ...at, delta, ...logprobs });
+    },
+    end(emit, ending) {
+      status = ending;
+      return (
+        emit(`${event}.done`, { ...at, [kind === 'text' ? 'text' : 'refusal']: text, ...logprobs }) +
+        emit('content_part.done', { ...at, part: part() }) +
+        emit('output_item.done', { output_index: outputIndex, item: item() })
+      );
+    },
+  };
+}
+
+/** A call of one of the client's tools, in the client's terms. */
+export function createCallItem(outputIndex: number, callId: string, tool: ClientTool): OutputItem {
+  const create = { function: createFunctionCall, custom: createCustomCall, tool_search: createSearchCall }[tool.kind];
+  return create(outputIndex, callId, tool);
+}
+
+function createFunctionCall(outputIndex: number, callId: string, { name, namespace }: ClientTool): OutputItem {
+  const id = newId('fc');
+  const at = { item_id: id, output_index: outputIndex };
+  let text = '';
+  let status: CurrentStatus = 'in_progress';
+  const item = () => ({
+    id,
+    type: 'function_call',
+    status,
+    call_id: callId,
+    name,
+    ...(namespace !== undefined && { namespace }),
+    arguments: text,
+  });
+  return {
+    kind: 'call',
+    item,
+    begin: (emit) => emit('output_item.added', { output_index: outputIndex, item: item() }),
+    append(emit, delta) {
+      text += delta;
+      return emit('function_call_arguments.delta', { ...at, delta });
+    },
+    end(emit, ending) {
+      status = ending;
+      // A tool without parameters is called with nothing; clients parse what they get.
+      if (text.trim() === '') text = '{}';
+      return (
+        emit('function_call_arguments.done', { ...at, name, arguments: text }) +
+        emit('output_item.done', { output_index: outputIndex, item: item() })
+      );
+    },
+  };
+}
+
+/** A freeform tool's input comes wrapped in JSON, so it is known only at its end. */
+function createCustomCall(outputIndex: number, callId: string, { name, namespace }: ClientTool): OutputItem {
+  const id = newId('ctc');
+  const at = { item_id: id, output_index: outputIndex };
+  let json = '';
+  let input = '';
+  let status: CurrentStatus = 'in_progress';
+  const item = () => ({
+    id,
+    type: 'custom_tool_call',
+    status,
+    call_id: callId,
+    name,
+    ...(namespace !== undefined && { namespace }),
+    input,
+  });
+  return {
+    kind: 'call',
+    item,
+    begin: (emit) => emit('output_item.added', { output_index: outputIndex, item: item() }),
+    append(_emit, delta) {
+      json += delta;
+      return '';
+    },
+    end(emit, ending) {
+      status = ending;
+      input = unwrapInput(json);
+      return (
+        (input === '' ? '' : emit('custom_tool_call_input.delta', { ...at, delta: input })) +
+        emit('custom_tool_call_input.done', { ...at, input }) +
+        emit('output_item.done', { output_index: outputIndex, item: item() })
+      );
+    },
+  };
+}
+
+/** A search among the client's own deferred tools. */
+function createSearchCall(outputIndex: number, callId: string): OutputItem {
+  const id = newId('tsc');
+  let json = '';
+  let status: CurrentStatus = 'in_progress';
+  const item = () => {
+    const parsed = parseJson(json);
+    return {
+      id,
+      type: 'tool_search_call',
+      status,
+      call_id: callId,
+      execution: 'client',
+      arguments: isJsonObject(parsed) ? parsed : {},
+    };
+  };
+  return {
+    kind: 'call',
+    item,
+    begin: (emit) => emit('output_item.added', { output_index: outputIndex, item: item() }),
+    append(_emit, delta) {
+      json += delta;
+      return '';
+    },
+    end(emit, ending) {
+      status = ending;
+      return emit('output_item.done', { output_index: outputIndex, item: item() });
+    },
+  };
+}
+
+/** The text in `{"input": …}`; a model that wrote the text itself, or stopped in the middle, has meant that text. */
+function unwrapInput(json: string): string {
+  const parsed = parseJson(json);
+  if (isJsonObject(parsed)) {
+    const [only] = Object.values(parsed);
+    return typeof parsed.input === 'string' ? parsed.input : typeof only === 'string' ? only : json;
+  }
+  if (typeof parsed === 'string') return parsed;
+  const begun = /^\s*\{\s*"input"\s*:\s*"/.exec(json)?.[0];
+  if (begun === undefined) return json;
+  const cut = json.slice(begun.length).replace(/\\u?[0-9a-fA-F]{0,3}$/, '');
+  const text = parseJson(`"${cut.replace(/"\s*\}?\s*$/, '').replaceAll('\n', '\\n')}"`);
+  return typeof text === 'string' ? text : cut;
+}

@@ -1,0 +1,4 @@
+import { describeAgent } from '../support/agent-contract.ts';
+import { continueCli } from '../support/continue.ts';
+
+describeAgent(continueCli);

@@ -1,0 +1,4 @@
+import { describeAgent } from '../support/agent-contract.ts';
+import { opencode } from '../support/opencode.ts';
+
+describeAgent(opencode);

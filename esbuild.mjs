@@ -18,11 +18,14 @@ const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 /** Largest minified size in bytes; a build above it fails. */
 const budgets = {
   'dist/extension.js': 60_000,
+  'dist/views.js': 90_000,
   'dist/cli.js': 120_000,
   'dist/server.js': 1_200_000,
   'dist/tokenizer.js': 20_000,
   'dist/webview/login.js': 20_000,
   'dist/webview/login.css': 10_000,
+  'dist/webview/dashboard.js': 80_000,
+  'dist/webview/dashboard.css': 10_000,
 };
 
 /** `listhen` reaches these only for tunnels, certificates, the clipboard, its development server and questions on a terminal. */
@@ -34,6 +37,19 @@ const serverBoundary = {
   name: 'server-boundary',
   setup(build) {
     build.onResolve({ filter: /\/gateway\/main\.ts$/ }, () => ({ path: './server.js', external: true }));
+  },
+};
+
+/**
+ * What only shows is loaded after `activate` has given its answer.
+ * @type {esbuild.Plugin}
+ */
+const viewsBoundary = {
+  name: 'views-boundary',
+  setup(build) {
+    build.onResolve({ filter: /\/views\/main\.ts$/ }, ({ kind }) =>
+      kind === 'entry-point' ? undefined : { path: './views.js', external: true },
+    );
   },
 };
 
@@ -114,7 +130,12 @@ export function buildOptions({ production, root: sources = root, outdir = join(s
       ...node,
       entryPoints: ['src/vscode/extension.ts'],
       outfile: join(outdir, 'extension.js'),
-      plugins: [serverBoundary],
+      plugins: [serverBoundary, viewsBoundary],
+    },
+    {
+      ...node,
+      entryPoints: ['src/vscode/views/main.ts'],
+      outfile: join(outdir, 'views.js'),
     },
     {
       ...node,
@@ -131,7 +152,7 @@ export function buildOptions({ production, root: sources = root, outdir = join(s
     },
     {
       ...common,
-      entryPoints: ['src/webview/login.ts', 'src/webview/login.css'],
+      entryPoints: ['login', 'dashboard'].flatMap((page) => [`src/webview/${page}.ts`, `src/webview/${page}.css`]),
       outdir: join(outdir, 'webview'),
       platform: 'browser',
       target: 'es2022',

@@ -62,6 +62,7 @@ const packageHomes = {
   'image-size/types/png': ['tokens'],
   'image-size/types/webp': ['tokens'],
   uqr: ['vscode', 'webview', 'cli'],
+  uplot: ['webview'],
 };
 
 const layerOf = (path) => layers.find(([name]) => path === name || path.startsWith(`${name}/`));

@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import { type ModelAlias, modelAliases } from './model-aliases.ts';
+import type { NetworkSettings } from './network.ts';
 
 /** How the next account is picked; `fallback` keeps one account active and uses the others only when it cannot serve. */
 export const accountStrategies = ['fallback', 'round-robin', 'least-used', 'most-quota-left'] as const;
@@ -52,6 +53,8 @@ export interface ProxySettings {
   /** How long the usage ledger is kept. A month is the least: the longest quota window is counted from it. */
   readonly usageRetentionDays: number;
   readonly oauth: OAuthSettings;
+  /** The editor's; without it the environment's proxy variables count. */
+  readonly network?: NetworkSettings;
 }
 
 /** A value nobody may use, with what to write instead. */

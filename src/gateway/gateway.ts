@@ -11,7 +11,7 @@ import type { Attempt, OpenedAnswer } from './attempt.ts';
 import type { Exchange } from './exchange.ts';
 import { judge, mostTelling } from './judge.ts';
 import { sessionKey } from './session-key.ts';
-import { type AttemptTrace, type Ending, ledgerEntryOf, type Trace } from './trace.ts';
+import { type AttemptTrace, type Ending, ledgerEntryOf, type Trace, type TracedRequest } from './trace.ts';
 
 export interface GatewayOptions {
   readonly pool: Pick<Pool, 'acquire' | 'report' | 'committed' | 'hasReady'>;
@@ -28,6 +28,8 @@ export interface GatewayOptions {
   readonly pingMs: number;
   /** Called when a request is over and recorded. */
   readonly onServed: (entry: LedgerEntry, body: JsonObject) => void;
+  /** Told of every step of a request; with its ending, of the last one. */
+  readonly onTrace?: (traced: TracedRequest, ending?: Ending) => void;
 }
 
 /** However many accounts there are, a request ends: clients retry too, and their patience is not ours to spend. */
@@ -51,6 +53,7 @@ export function createGateway(options: GatewayOptions): Gateway {
         if (isFinished) return;
         isFinished = true;
         const entry = ledgerEntryOf({ dialect, request, exchange, trace }, ending, clock.now());
+        options.onTrace?.(call, ending);
         await ledger.append(entry);
         options.onServed(entry, request.body);
       };
@@ -58,6 +61,7 @@ export function createGateway(options: GatewayOptions): Gateway {
         ? createWatchdog(clock, options.pingMs, () => exchange.ping(dialect.ping))
         : undefined;
       const call: Call = { dialect, request, exchange, trace, touch: () => pinger?.touch(), finish };
+      options.onTrace?.(call);
       try {
         await attempts(call);
       } catch (thrown) {
@@ -105,6 +109,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     for (let failuresOfAccount = 1; ; failuresOfAccount++) {
       const attempt: AttemptTrace = { account: lease.account.id };
       trace.attempts.push(attempt);
+      options.onTrace?.(call);
       let isDelivering = false;
       try {
         const answer = await options.open({ lease, dialect, request, exchange });
@@ -112,6 +117,7 @@ export function createGateway(options: GatewayOptions): Gateway {
         attempt.committed = true;
         pool.committed(lease);
         trace.firstOutputMs ??= clock.now();
+        options.onTrace?.(call);
         if (request.stream) {
           isDelivering = true;
           call.begun = answer;
@@ -197,11 +203,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   }
 }
 
-interface Call {
-  readonly dialect: Dialect;
-  readonly request: GenerationRequest;
-  readonly exchange: Exchange;
-  readonly trace: Trace;
+interface Call extends TracedRequest {
   readonly touch: () => void;
   readonly finish: (ending: Ending) => Promise<void>;
   /** The answer whose stream the client has seen the beginning of. */

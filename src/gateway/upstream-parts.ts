@@ -13,6 +13,7 @@ import type { Transport } from '../upstream/transport.ts';
 import { createAccountKinds } from './account-kinds.ts';
 import type { Attempt, OpenedAnswer } from './attempt.ts';
 import { createTokenCount } from './count-tokens.ts';
+import type { Inspector } from './inspector.ts';
 import { createLanes } from './lanes.ts';
 import { createModelLists } from './model-lists.ts';
 import { createModelDirectory, type ModelDirectory } from './models.ts';
@@ -31,6 +32,7 @@ export interface UpstreamPartsOptions {
   readonly standing: (account: Account) => Standing;
   readonly clock: Clock;
   readonly transport: Transport;
+  readonly inspector: Inspector;
 }
 
 /** Everything that speaks to an upstream for an account. */
@@ -57,6 +59,7 @@ export function createUpstreamParts({
   standing,
   clock,
   transport,
+  inspector,
 }: UpstreamPartsOptions): UpstreamParts {
   const { logger, version, planEndpoints, idleMs = defaultIdleMs } = options;
   const userAgent = `QwenProxy/${version}`;
@@ -64,6 +67,11 @@ export function createUpstreamParts({
   const linked = createLinkedCredentials(clock);
   const endpoints = planEndpoints && { planEndpoints };
   const { kinds, oauth } = createAccountKinds({ settings, store, clock, transport, userAgent, linked, ...endpoints });
+  const { demo } = kinds;
+  const watched = {
+    kinds: { ...kinds, demo: { ...demo, ...(demo.send && { send: inspector.aroundSend(demo.send) }) } },
+    transport: { ...transport, send: inspector.aroundSend(transport.send) },
+  };
   const lists = createModelLists({ kinds, transport, clock, logger, userAgent });
   const models = createModelDirectory({ lists, settings, accounts, standing });
   const modelFor = (account: Account) => models.modelFor(account, undefined) ?? settings().defaultModel;
@@ -83,18 +91,19 @@ export function createUpstreamParts({
       modelFor: models.modelFor,
       countLocally: tokens.count,
     }),
-    open: createLanes({
-      kinds,
-      transport,
-      clock,
-      logger,
-      userAgent,
-      idleMs,
-      settings,
-      visionModel,
-      lane: () => settings().lane,
-      tokens,
-    }),
+    open: inspector.aroundOpen(
+      createLanes({
+        ...watched,
+        clock,
+        logger,
+        userAgent,
+        idleMs,
+        settings,
+        visionModel,
+        lane: () => settings().lane,
+        tokens,
+      }),
+    ),
     countInput: async ({ translation }, model) =>
       translation === undefined ? undefined : (await tokens.count(translation.chat, model)).tokens,
     async close() {

@@ -1,12 +1,15 @@
 import * as vscode from 'vscode';
 import { messageOf } from '../core/message-of.ts';
 import type { ServerHost } from './server-host.ts';
+import type { Views } from './views/main.ts';
 
 /** What commands work with. */
 export interface App {
   readonly host: ServerHost;
   readonly log: vscode.LogOutputChannel;
   readonly extensionUri: vscode.Uri;
+  /** Loaded on first use: it is most of what this extension shows. */
+  readonly views: () => Promise<Views>;
 }
 
 /** A button of a message. */

@@ -5,6 +5,14 @@ export const commandIds = [
   'qwenProxy.removeAccount',
   'qwenProxy.testAccount',
   'qwenProxy.showAccounts',
+  'qwenProxy.signIn',
+  'qwenProxy.tryDemo',
+  'qwenProxy.enableAccount',
+  'qwenProxy.disableAccount',
+  'qwenProxy.clearAccount',
+  'qwenProxy.moveAccountUp',
+  'qwenProxy.accountActions',
+  'qwenProxy.showDashboard',
   'qwenProxy.exportAccounts',
   'qwenProxy.importAccounts',
   'qwenProxy.exportUsage',
@@ -14,6 +22,7 @@ export const commandIds = [
   'qwenProxy.freePort',
   'qwenProxy.copyEndpoint',
   'qwenProxy.copyApiKey',
+  'qwenProxy.showDiagnostics',
   'qwenProxy.showLog',
 ] as const;
 

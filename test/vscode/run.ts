@@ -17,7 +17,18 @@ execFileSync(process.execPath, [join(repositoryDir, 'scripts', 'package.mjs')], 
 
 const mocha = new Mocha({ ui: 'bdd', timeout: 120_000, slow: 30_000, color: false });
 if (values.grep !== undefined) mocha.grep(values.grep);
-for (const name of ['package', 'login', 'sign-in', 'serving', 'windows', 'in-host'])
+for (const name of [
+  'package',
+  'login',
+  'accounts-view',
+  'dashboard',
+  'walkthrough',
+  'chinese',
+  'sign-in',
+  'serving',
+  'windows',
+  'in-host',
+])
   mocha.addFile(join(import.meta.dirname, 'ui', `${name}.test.ts`));
 await mocha.loadFilesAsync();
 mocha.run((failures) => {

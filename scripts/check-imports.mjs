@@ -66,6 +66,7 @@ const packageHomes = {
   'jsonc-parser': ['clients'],
   '@decimalturn/toml-patch': ['clients'],
   yaml: ['clients'],
+  uplot: ['webview'],
 };
 
 const layerOf = (path) => layers.find(([name]) => path === name || path.startsWith(`${name}/`));

@@ -42,6 +42,8 @@ export interface AccountSummary {
   readonly untilMs?: number;
   /** What the user can do about it, one sentence. */
   readonly fix?: string;
+  /** Why it did not answer, the last time that it did not in this run: a code of `errors.ts`. */
+  readonly lastError?: { readonly code: string; readonly atMs: number };
   /** Models that are out for a while, the account itself being ready. */
   readonly obstacles: readonly ModelObstacle[];
   readonly windows: readonly WindowSummary[];
@@ -191,6 +193,8 @@ export interface ProxySnapshot {
   readonly owner?: { readonly pid: number; readonly version: string };
   readonly accounts: readonly AccountSummary[];
   readonly requestsToday: number;
+  /** Bodies of requests are kept for the inspector. */
+  readonly isInspecting?: true;
 }
 
 /** What a host asks of the proxy. Rejections are `Error`s whose message is fit for a person. */

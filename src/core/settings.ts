@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import { type ModelAlias, modelAliases } from './model-aliases.ts';
+import type { NetworkSettings } from './network.ts';
 
 /** How the next account is picked; `fallback` keeps one account active and uses the others only when it cannot serve. */
 export const accountStrategies = ['fallback', 'round-robin', 'least-used', 'most-quota-left'] as const;
@@ -8,6 +9,7 @@ export type AccountStrategy = (typeof accountStrategies)[number];
 /** Whether calls and thinking that models write into their text are put where they belong; `auto` = for models known to. */
 export const leakRepairs = ['auto', 'always', 'never'] as const;
 export type LeakRepair = (typeof leakRepairs)[number];
+
 /** Whether requests go to an endpoint of their own format: `auto` where all that they hold is proven to work there. */
 export const laneChoices = ['auto', 'native', 'translate'] as const;
 export type LaneChoice = (typeof laneChoices)[number];
@@ -51,6 +53,8 @@ export interface ProxySettings {
   /** How long the usage ledger is kept. A month is the least: the longest quota window is counted from it. */
   readonly usageRetentionDays: number;
   readonly oauth: OAuthSettings;
+  /** The editor's; without it the environment's proxy variables count. */
+  readonly network?: NetworkSettings;
 }
 
 /** A value nobody may use, with what to write instead. */

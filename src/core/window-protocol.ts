@@ -1,4 +1,5 @@
 /** What the windows of one install say to each other over loopback. Everything but the identity is sealed. */
+import type { RequestRecord } from './activity.ts';
 import type { ProxySnapshot } from './control.ts';
 
 /** Paths of the windows' own routes; clients have no business there. */
@@ -42,6 +43,8 @@ export type WindowEvent =
   | { readonly type: 'snapshot'; readonly snapshot: ProxySnapshot }
   /** The credentials, so that this follower can take over with every account. */
   | { readonly type: 'secrets'; readonly secrets: Readonly<Record<string, string>> }
+  /** Requests that are new or changed; all that is known, at the beginning. */
+  | { readonly type: 'requests'; readonly records: readonly RequestRecord[] }
   /** The owner is well. */
   | { readonly type: 'alive' }
   /** The user stopped the proxy: nobody takes over. */

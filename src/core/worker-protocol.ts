@@ -1,4 +1,5 @@
 /** What the editor and its server thread say to each other; shared by both sides. */
+import type { ActivityControl, RequestRecord } from './activity.ts';
 import type { LogFields } from './contracts.ts';
 import type { ProxyControl, ProxySnapshot } from './control.ts';
 import type { ProxySettings } from './settings.ts';
@@ -13,7 +14,7 @@ export interface ServerWorkerData {
 }
 
 /** The server as its host sees it: in a worker thread through RPC, or in-process. */
-export interface HostedProxy extends ProxyControl {
+export interface HostedProxy extends ProxyControl, ActivityControl {
   /** Takes a new configuration; rebinds only if host or port changed, open streams go on otherwise. */
   updateSettings(settings: ProxySettings): Promise<ProxySnapshot>;
   /** Somebody else wrote the secret store: read it again. */
@@ -30,6 +31,8 @@ export interface ServerHostApi {
   secretDelete(key: string): Promise<void>;
   log(level: 'debug' | 'info' | 'warn' | 'error', message: string, fields?: LogFields): Promise<void>;
   snapshotChanged(snapshot: ProxySnapshot): Promise<void>;
+  /** Requests that are new or changed; only after {@link ActivityControl.watchRequests}. */
+  requestsChanged(records: readonly RequestRecord[]): Promise<void>;
 }
 
 export function isServerWorkerData(value: unknown): value is ServerWorkerData {

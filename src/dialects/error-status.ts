@@ -75,8 +75,12 @@ const statusOf: Readonly<Partial<Record<ErrorCode, number>>> = {
   internal: 500,
 };
 
-/** These go on asking after a 429 for as long as they run, `x-should-retry` or not; a 403 they tell at once. */
-const retriesForEver = /^QwenCode\/|\bCline\b|\bContinue\b|^opencode\//i;
+/**
+ * These go on asking after a 429 for as long as they run, `x-should-retry` or not; a 403 they tell at once. Cline calls
+ * itself what the Vercel AI SDK does (`ai-sdk/openai-compatible/3.0.37 …`, 3.0.65), and Continue what a minifier left of
+ * `OpenAI/JS` (`ls/JS 5.23.2`, 1.5.47).
+ */
+const retriesForEver = /^QwenCode\/|\bCline\b|\bContinue\b|^opencode\/|^ai-sdk\/|^[\w$]{1,3}\/JS /i;
 /** Retries 5xx, never 429: https://github.com/openai/codex, codex-api/src/provider.rs. */
 const neverRetries429 = /^codex/i;
 

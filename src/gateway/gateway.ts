@@ -11,7 +11,7 @@ import type { Attempt, OpenedAnswer } from './attempt.ts';
 import type { Exchange } from './exchange.ts';
 import { judge, mostTelling } from './judge.ts';
 import { sessionKey } from './session-key.ts';
-import { type AttemptTrace, type Ending, ledgerEntryOf, type Trace } from './trace.ts';
+import { type AttemptTrace, type Ending, ledgerEntryOf, type Trace, type TracedRequest } from './trace.ts';
 
 export interface GatewayOptions {
   readonly pool: Pick<Pool, 'acquire' | 'report' | 'committed' | 'hasReady'>;
@@ -20,12 +20,16 @@ export interface GatewayOptions {
   readonly logger: Logger;
   /** Sends one attempt and resolves at its commit point. */
   readonly open: (attempt: Attempt) => Promise<OpenedAnswer>;
+  /** The prompt tokens of a request, where its client has to be told. */
+  readonly countInput: (request: GenerationRequest, model: string) => Promise<number | undefined>;
   /** 0 to 1, for jitter. */
   readonly random: () => number;
   /** A waiting stream gets a ping this often. */
   readonly pingMs: number;
   /** Called when a request is over and recorded. */
   readonly onServed: (entry: LedgerEntry, body: JsonObject) => void;
+  /** Told of every step of a request; with its ending, of the last one. */
+  readonly onTrace?: (traced: TracedRequest, ending?: Ending) => void;
 }
 
 /** However many accounts there are, a request ends: clients retry too, and their patience is not ours to spend. */
@@ -49,6 +53,7 @@ export function createGateway(options: GatewayOptions): Gateway {
         if (isFinished) return;
         isFinished = true;
         const entry = ledgerEntryOf({ dialect, request, exchange, trace }, ending, clock.now());
+        options.onTrace?.(call, ending);
         await ledger.append(entry);
         options.onServed(entry, request.body);
       };
@@ -56,6 +61,7 @@ export function createGateway(options: GatewayOptions): Gateway {
         ? createWatchdog(clock, options.pingMs, () => exchange.ping(dialect.ping))
         : undefined;
       const call: Call = { dialect, request, exchange, trace, touch: () => pinger?.touch(), finish };
+      options.onTrace?.(call);
       try {
         await attempts(call);
       } catch (thrown) {
@@ -103,6 +109,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     for (let failuresOfAccount = 1; ; failuresOfAccount++) {
       const attempt: AttemptTrace = { account: lease.account.id };
       trace.attempts.push(attempt);
+      options.onTrace?.(call);
       let isDelivering = false;
       try {
         const answer = await options.open({ lease, dialect, request, exchange });
@@ -110,6 +117,7 @@ export function createGateway(options: GatewayOptions): Gateway {
         attempt.committed = true;
         pool.committed(lease);
         trace.firstOutputMs ??= clock.now();
+        options.onTrace?.(call);
         if (request.stream) {
           isDelivering = true;
           call.begun = answer;
@@ -166,10 +174,15 @@ export function createGateway(options: GatewayOptions): Gateway {
     await exchange.sendJson(200, {}, body);
   }
 
-  async function answerError({ dialect, exchange, finish, begun }: Call, error: GatewayError): Promise<void> {
+  async function answerError(call: Call, error: GatewayError): Promise<void> {
+    const { dialect, exchange, finish, begun, request, trace } = call;
     if (error.code === 'internal')
       logger.error('Unexpected error.', { request: exchange.requestId, reason: String(error.cause) });
-    const { status, headers, body } = dialect.encodeError(error, exchange);
+    const isTooLong = error.code === 'context_too_long' && trace.lease !== undefined;
+    const inputTokens = isTooLong ? await options.countInput(request, trace.lease?.model ?? '') : undefined;
+    const { requestId, userAgent } = exchange;
+    const context = { requestId, userAgent, ...(inputTokens !== undefined && { inputTokens }) };
+    const { status, headers, body } = dialect.encodeError(error, context);
     if (error.code === 'client_gone') return finish({ outcome: 'aborted', status, error: error.code });
     await finish(
       exchange.isOpen
@@ -179,7 +192,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     try {
       if (exchange.isOpen) {
         const lastWords = begun?.fail?.(error) ?? dialect.encodeStreamError(error, exchange.requestId);
-        await exchange.endStream(lastWords);
+        await (dialect.breaksFailedStreams ? exchange.breakStream(lastWords) : exchange.endStream(lastWords));
       } else await exchange.sendJson(status, headers, body);
     } catch (failure) {
       logger.debug('The client left before it could be told.', {
@@ -190,11 +203,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   }
 }
 
-interface Call {
-  readonly dialect: Dialect;
-  readonly request: GenerationRequest;
-  readonly exchange: Exchange;
-  readonly trace: Trace;
+interface Call extends TracedRequest {
   readonly touch: () => void;
   readonly finish: (ending: Ending) => Promise<void>;
   /** The answer whose stream the client has seen the beginning of. */

@@ -12,7 +12,9 @@ export function createHostedProxy(options: ProxyOptions): HostedProxy {
   if (options.mode === 'headless') return createLocalProxy(options);
   let shared: SharedProxy | undefined;
   const clock = options.clock ?? systemClock;
-  const transport = options.transport ?? createTransport({ environment: options.environment ?? {} });
+  const { network } = options.settings;
+  const own = createTransport({ environment: options.environment ?? {}, network });
+  const transport = options.transport ?? own;
   const yieldPort = async () => shared?.yieldPort();
   const local = createLocalProxy({
     ...options,
@@ -25,5 +27,12 @@ export function createHostedProxy(options: ProxyOptions): HostedProxy {
     onSnapshot: (snapshot) => shared?.onLocalSnapshot(snapshot),
   });
   shared = createSharedProxy(local, { ...options, transport, clock, random: options.random ?? Math.random });
-  return shared.proxy;
+  const { proxy } = shared;
+  return {
+    ...proxy,
+    async updateSettings(settings) {
+      own.configure(settings.network);
+      return proxy.updateSettings(settings);
+    },
+  };
 }

@@ -3,6 +3,7 @@ import type { GenerationRequest, Translation } from '../core/dialect.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { JsonObject } from '../core/json.ts';
 import type { WireFormat } from '../core/upstream.ts';
+import type { Usage } from '../core/usage.ts';
 import { foldChatStream } from '../dialects/openai-chat/fold.ts';
 import { createChatDecoder } from '../upstream/chat-decode.ts';
 import { createModelEcho } from '../upstream/chat-echo.ts';
@@ -13,9 +14,11 @@ import { createCompletionsLane } from './completions-lane.ts';
 import { createEmbeddingsLane } from './embeddings-lane.ts';
 import { createNativeLane, type NativeLane, type NativeLaneOptions } from './native-lane.ts';
 import { responsesSurface } from './responses-native.ts';
+import type { TokenUsage } from './token-usage.ts';
 
 export interface LaneOptions extends ChatLaneOptions, NativeLaneOptions {
   readonly logger: Logger;
+  readonly tokens: Pick<TokenUsage, 'estimate' | 'learn'>;
 }
 
 /**
@@ -59,7 +62,7 @@ export function createLanes(options: LaneOptions): (attempt: Attempt) => Promise
         what: translation.notes.join(', '),
       });
     const answer = await openTranslated(() => openChat(translation.chat, attempt), translation);
-    return translated(answer, attempt, { translation, createdAtMs: options.clock.now() });
+    return translated(answer, attempt, { translation, createdAtMs: options.clock.now(), tokens: options.tokens });
   }
 }
 
@@ -82,22 +85,30 @@ function nativeChat(answer: ChatAnswer, { request: { model } }: Attempt): Opened
 function translated(
   answer: ChatAnswer,
   { request, lease, exchange }: Attempt,
-  { translation, createdAtMs }: { readonly translation: Translation; readonly createdAtMs: number },
+  {
+    translation,
+    createdAtMs,
+    tokens,
+  }: { readonly translation: Translation; readonly createdAtMs: number; readonly tokens: LaneOptions['tokens'] },
 ): OpenedAnswer {
   const decode = createChatDecoder();
   const model = modelToEcho(request, lease.model);
   const encoder = translation.createEncoder({ model, requestId: exchange.requestId, createdAtMs });
+  const said: string[] = [];
+  let usage: Usage | undefined;
   return {
     lane: 'translate',
     async *batches() {
       for await (const batch of answer.batches({ includeUsage: true })) {
-        const text = batch
-          .flatMap(decode)
-          .map((event) => encoder.encode(event))
-          .join('');
+        const events = batch.flatMap(decode);
+        for (const event of events) if ('text' in event) said.push(event.text);
+        const text = events.map((event) => encoder.encode(event)).join('');
         if (text !== '') yield [Buffer.from(text)];
-        if (encoder.isOver === true) return;
+        if (encoder.isOver === true) break;
       }
+      if (answer.usage !== undefined) return tokens.learn(translation.chat, answer.model, answer.usage);
+      usage = await tokens.estimate(translation.chat, answer.model, said.join(''));
+      encoder.encode({ type: 'usage', usage });
     },
     end: () => encoder.end(),
     document(): JsonObject {
@@ -106,7 +117,7 @@ function translated(
     },
     fail: (error) => encoder.fail(error),
     get usage() {
-      return answer.usage;
+      return answer.usage ?? usage;
     },
   };
 }

@@ -39,6 +39,7 @@ if (!isMainThread && parentPort !== null && isServerWorkerData(workerData)) {
       onDidChange: createEmitter<void>().event,
     },
     onSnapshot: (snapshot) => void host.snapshotChanged(snapshot).catch(() => {}),
+    onRequests: (records) => void host.requestsChanged(records).catch(() => {}),
   });
   serveRpc<HostedProxy>(parentPort, proxy);
 }

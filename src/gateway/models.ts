@@ -20,6 +20,8 @@ export interface ModelDirectory {
   modelFor(account: Account, asked: string | undefined, format?: WireFormat): string | undefined;
   /** The models of all accounts that can serve, and the aliases that are one name. */
   list(): Promise<readonly ModelObject[]>;
+  /** Ids of the text models of one account; none for an account that is not there. */
+  listOf(id: string): Promise<readonly string[]>;
   /** Forgets what was fetched for an account. */
   forget(id: string): void;
 }
@@ -57,6 +59,10 @@ export function createModelDirectory({ lists, settings, accounts, standing }: Mo
         ...[...ids].map((id) => modelObject(id)),
         ...aliases.map((each) => modelObject(each.pattern, each.model)),
       ];
+    },
+    async listOf(id) {
+      const account = accounts().find((each) => each.id === id);
+      return account === undefined ? [] : (await lists.current(account)).text;
     },
     forget: (id) => lists.forget(id),
   };

@@ -1,3 +1,4 @@
+import type { RequestRecord } from '../core/activity.ts';
 import type { Clock, Logger, SecretStore } from '../core/contracts.ts';
 import type { ProxySnapshot } from '../core/control.ts';
 import type { ProxySettings } from '../core/settings.ts';
@@ -16,6 +17,8 @@ export interface ProxyOptions {
   readonly secrets: SecretStore;
   readonly logger: Logger;
   readonly onSnapshot?: (snapshot: ProxySnapshot) => void;
+  /** Told of requests while they are watched. */
+  readonly onRequests?: (records: readonly RequestRecord[]) => void;
   /** Environment of the process, for its proxy variables. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
   readonly clock?: Clock;

@@ -2,7 +2,6 @@ import type { Account } from '../accounts/account.ts';
 import { createPool } from '../accounts/pool.ts';
 import { createSignIns } from '../accounts/sign-in.ts';
 import { createAccountStore } from '../accounts/store.ts';
-import { keepTokensFresh } from '../accounts/token-refresh.ts';
 import { systemClock } from '../core/clock.ts';
 import type { ProxySnapshot } from '../core/control.ts';
 import { isLoopbackHost } from '../core/settings.ts';
@@ -10,6 +9,7 @@ import { createWindowOwner, type WindowOwner } from '../server/window-owner.ts';
 import { createTransport } from '../upstream/transport.ts';
 import { exportLedgerCsv } from '../usage/csv.ts';
 import { createAccountControl } from './account-control.ts';
+import { createActivity } from './activity.ts';
 import { createAnnouncer } from './announcer.ts';
 import { readControlSecret } from './control-secret.ts';
 import { createDoctor } from './doctor.ts';
@@ -21,11 +21,12 @@ import { createHealthKeeper } from './health-keeper.ts';
 import { readLocalKey } from './http-service.ts';
 import { createProbe } from './probe.ts';
 import type { ProxyOptions, SharingOptions } from './proxy-options.ts';
+import { createRefreshing } from './refreshing.ts';
 import { servedAccounts } from './served-accounts.ts';
 import { createServing } from './serving.ts';
 import type { LocalProxy } from './shared-proxy-parts.ts';
 import { createShownTerms } from './shown-terms.ts';
-import { countAccounts, describeService, summariseAccount } from './snapshot.ts';
+import { countAccounts, createSummariser, describeService } from './snapshot.ts';
 import { createStateFiles } from './state-files.ts';
 import { createUpstreamParts } from './upstream-parts.ts';
 import { createUsageParts } from './usage-parts.ts';
@@ -40,7 +41,8 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
   let settings = options.settings;
   let clientKeys: readonly string[] = [];
 
-  const transport = options.transport ?? createTransport({ environment: options.environment ?? {} });
+  const transport =
+    options.transport ?? createTransport({ environment: options.environment ?? {}, network: settings.network });
   const state = createStateFiles(options.stateDirectory, logger);
   const keptHealth = createHealthKeeper(state);
   const store = createAccountStore(secrets, logger);
@@ -56,15 +58,19 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
   const accounts = () =>
     servedAccounts(store, { mayDemo: options.mode === 'headless' && isLoopbackHost(settings.host) });
 
-  const { kinds, oauth, linked, models, check, open, countTokens } = createUpstreamParts({
-    options,
-    settings: () => settings,
-    store,
-    accounts,
-    standing: (account) => pool.standing(account),
+  const activity = createActivity({
     clock,
-    transport,
+    directory: () => usage.directory,
+    accountModels: (id) => models.listOf(id),
+    onRequests: (records) => windows?.broadcast({ type: 'requests', records }),
+    onWatched: (records) => options.onRequests?.(records),
+    onChange: () => changed(),
   });
+  const { feed, inspector } = activity;
+  const standing = (account: Account) => pool.standing(account);
+  const shared = { settings: () => settings, store, accounts, standing, clock, transport, inspector };
+  const upstream = createUpstreamParts({ options, ...shared });
+  const { kinds, oauth, linked, models, check } = upstream;
   const pool = createPool({
     clock,
     accounts,
@@ -83,26 +89,23 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
     ledger: usage.ledger,
     clock,
     logger,
-    open,
+    open: upstream.open,
+    countInput: upstream.countInput,
     random,
     pingMs: options.pingMs ?? 10_000,
+    onTrace: activity.note,
     onServed(entry, body) {
       void usage.note(entry, body);
       changed();
     },
   });
 
-  const summarise = (account: Account) =>
-    summariseAccount(account, {
-      standing: pool.standing(account),
-      obstacles: pool.obstacles(account),
-      windows: usage.quotas.windows(account),
-      today: usage.ledger.today(account.id),
-    });
+  const summarise = createSummariser({ pool, usage, lastError: activity.lastError });
   const snapshot = (): ProxySnapshot => ({
     ...describeService(http, settings),
     version,
     ...countAccounts(accounts().map(summarise)),
+    ...(inspector.isOn && { isInspecting: true }),
   });
 
   const changed = createAnnouncer(() => {
@@ -118,9 +121,9 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
     options,
     settings: () => settings,
     clientKeys: () => clientKeys,
-    gateway,
+    gateway: inspector.aroundGateway(gateway),
     models: models.list,
-    countTokens,
+    countTokens: upstream.countTokens,
     signIn: () => control,
     windows: () => windows,
     now: clock.now,
@@ -145,23 +148,12 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
     },
   });
 
-  let refresh: AbortController | undefined;
   let isDisposed = false;
   /** A start that an end overtook must not serve. */
   let ends = 0;
-  const stopRefreshing = () => {
-    refresh?.abort();
-    refresh = undefined;
-  };
-  /** Tokens are kept fresh by whoever serves, and by nobody else. */
-  const keepFreshWhileServing = () => {
-    if (http.state !== 'serving') return stopRefreshing();
-    if (refresh !== undefined) return;
-    refresh = new AbortController();
-    const renew = kinds['oauth-device'].credential;
-    const refreshBufferMs = () => settings.oauth.refreshBufferMs;
-    void keepTokensFresh({ clock, accounts, renew, refreshBufferMs, random, logger }, refresh.signal);
-  };
+  const renew = kinds['oauth-device'].credential;
+  const refreshBufferMs = () => settings.oauth.refreshBufferMs;
+  const refreshing = createRefreshing({ clock, accounts, renew, refreshBufferMs, random, logger });
   const adoptKeys = async () => {
     clientKeys = typeof settings.apiKeys === 'string' ? [await readLocalKey(secrets)] : settings.apiKeys;
   };
@@ -180,6 +172,7 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
         firstEvents: async () => [
           { type: 'secrets', secrets: await secrets.entries() },
           { type: 'snapshot', snapshot: snapshot() },
+          { type: 'requests', records: feed.list() },
         ],
         call: windowCalls,
       });
@@ -198,17 +191,19 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
       const endsBefore = ends;
       await adoptKeys();
       if (ends === endsBefore && !isDisposed) await http.start(port);
-      keepFreshWhileServing();
+      refreshing.follow(http.state === 'serving');
       return snapshot();
     }),
     stop: whenOpen(async ({ drainMs } = {}) => {
       ends++;
-      stopRefreshing();
+      refreshing.stop();
       await http.stop(drainMs ?? 0);
       return snapshot();
     }),
     snapshot: whenOpen(async () => snapshot()),
     ...accountControlWhenOpen(whenOpen, control),
+    ...activity.control,
+    feed,
     exportUsage: whenOpen(() => exportLedgerCsv(usage.directory)),
     localKey: whenOpen(async () =>
       typeof settings.apiKeys === 'string' ? readLocalKey(secrets) : (settings.apiKeys[0] ?? ''),
@@ -222,7 +217,7 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
       if (moves && http.state !== 'stopped' && ends === endsBefore && !isDisposed) {
         await http.stop(0);
         if (ends === endsBefore && !isDisposed) await http.start();
-        keepFreshWhileServing();
+        refreshing.follow(http.state === 'serving');
       }
       changed();
       return snapshot();
@@ -242,11 +237,11 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
       isDisposed = true;
       await opened.catch(() => {});
       windows?.close();
-      stopRefreshing();
+      refreshing.stop();
       await http.stop(0);
       await keptHealth.settled();
       await usage.ledger.close();
-      await transport.close();
+      await upstream.close();
     },
   };
 }

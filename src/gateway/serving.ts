@@ -1,4 +1,5 @@
 import type { ProxyControl } from '../core/control.ts';
+import type { Dialect } from '../core/dialect.ts';
 import type { JsonObject } from '../core/json.ts';
 import type { ProxySettings } from '../core/settings.ts';
 import { anthropicMessages } from '../dialects/anthropic-messages/index.ts';
@@ -16,9 +17,9 @@ import { createHttpService, type HttpService } from './http-service.ts';
 import type { ProxyOptions } from './proxy-options.ts';
 
 /** Every client-facing format there is. */
-const createDialects = () => [
+const createDialects = (responses: Dialect) => [
   openAiChat,
-  createOpenAiResponses(),
+  responses,
   openAiCompletions,
   openAiEmbeddings,
   anthropicMessages,
@@ -41,7 +42,8 @@ export interface ServingOptions {
 export function createServing(serving: ServingOptions): HttpService {
   const { options, settings, gateway, models, windows, now, onChange } = serving;
   const { logger, version, mode, bodyLimitBytes, concurrencyLimit } = options;
-  const dialects = createDialects();
+  const responses = createOpenAiResponses();
+  const dialects = createDialects(responses);
   let openRequests = 0;
   return createHttpService({
     address: settings,
@@ -58,6 +60,10 @@ export function createServing(serving: ServingOptions): HttpService {
         gateway,
         models,
         codexCatalogue,
+        countResponseInput: (body, context) => {
+          const { model, translation, body: asSent } = responses.decodeRequest(body, settings());
+          return serving.countTokens({ model, chat: translation?.chat ?? asSent }, context);
+        },
         signIn: serving.signIn(),
         now,
         health: () => ({ status: 'ok', name: 'qwen-proxy', version, mode, pid: process.pid }),

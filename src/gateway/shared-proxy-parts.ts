@@ -4,6 +4,7 @@ import type { ProxySettings } from '../core/settings.ts';
 import type { HostedProxy } from '../core/worker-protocol.ts';
 import type { WindowOwner } from '../server/window-owner.ts';
 import type { Transport } from '../upstream/transport.ts';
+import type { RequestFeed } from './request-feed.ts';
 
 /** A proxy that serves by itself, with what windows need of one another. */
 export interface LocalProxy extends HostedProxy {
@@ -11,6 +12,8 @@ export interface LocalProxy extends HostedProxy {
   adoptSecrets(secrets: Readonly<Record<string, string>>): Promise<void>;
   /** Tells followers the credentials as they are now, also what the editor did not store. */
   handOut(): Promise<void>;
+  /** The last requests: those of whoever serves. */
+  readonly feed: RequestFeed;
   /** The owner's side of the conversation; absent until the proxy is open. */
   windows(): WindowOwner | undefined;
 }

@@ -1,10 +1,10 @@
-import type { ProxyControl, ProxySnapshot } from '../core/control.ts';
+import type { ProxySnapshot } from '../core/control.ts';
 import type { HostedProxy } from '../core/worker-protocol.ts';
 import { findOwner } from './find-owner.ts';
 import { sayLast } from './say-last.ts';
 import type { LocalProxy, SharedProxy, SharedProxyOptions } from './shared-proxy-parts.ts';
 import { isNewer } from './version.ts';
-import { type ForwardedCall, forwardCalls } from './window-calls.ts';
+import { type ForwardedCall, forwardCalls, ownCalls } from './window-calls.ts';
 import type { Follower } from './window-follower.ts';
 
 interface Following {
@@ -112,6 +112,7 @@ export function createSharedProxy(local: LocalProxy, options: SharedProxyOptions
         }
         if (event.type === 'snapshot') ownerSnapshot = event.snapshot;
         if (event.type === 'secrets') handed = event.secrets;
+        if (event.type === 'requests') local.feed.adopt(event.records);
         if (ownerSnapshot !== undefined && handed !== undefined) ready();
         if (event.type === 'snapshot') await announce();
       }
@@ -121,6 +122,7 @@ export function createSharedProxy(local: LocalProxy, options: SharedProxyOptions
       if (following === mine && !disposed.signal.aborted) {
         following = undefined;
         ownerSnapshot = undefined;
+        local.feed.abandonOpen();
         if (end === 'stopped') wanted = undefined;
         void succeed(end === 'yielding' && isNewer(options.version, follower.owner.version));
       }
@@ -165,14 +167,14 @@ export function createSharedProxy(local: LocalProxy, options: SharedProxyOptions
     await announce();
   };
 
-  const forward = <Name extends ForwardedCall>(name: Name): ProxyControl[Name] =>
+  const forward = <Name extends ForwardedCall>(name: Name): HostedProxy[Name] =>
     // A boundary: the owner runs the same method with the same arguments, so its answer has the same type.
     (async (...args: unknown[]) => {
       if (following === undefined) await settled;
       return following === undefined
         ? (local[name] as (...args: unknown[]) => Promise<unknown>)(...args)
         : following.follower.call(name, args);
-    }) as unknown as ProxyControl[Name];
+    }) as unknown as HostedProxy[Name];
 
   /** Tells the owner. One that does not answer, or does not end, is left alone: this window has stopped. */
   const stopOwner = async ({ follower, leave, ended }: Following): Promise<ProxySnapshot> => {
@@ -190,8 +192,7 @@ export function createSharedProxy(local: LocalProxy, options: SharedProxyOptions
 
   const proxy: HostedProxy = {
     ...forwardCalls(forward),
-    // The windows share the files, and years of them are more than an answer between windows holds.
-    exportUsage: () => local.exportUsage(),
+    ...ownCalls(local),
     async start(startOptions = {}) {
       if (disposed.signal.aborted) return local.snapshot();
       wanted = startOptions;

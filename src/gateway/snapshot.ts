@@ -1,24 +1,47 @@
 import type { Account } from '../accounts/account.ts';
 import type { Health, Standing } from '../accounts/health.ts';
+import type { Pool } from '../accounts/pool.ts';
 import type { QuotaUse } from '../accounts/quota.ts';
 import type { AccountSummary, ProxySnapshot } from '../core/control.ts';
 import type { ProxySettings } from '../core/settings.ts';
 import { plan } from '../upstream/plans.ts';
 import type { DayCount } from '../usage/ledger.ts';
 import type { HttpService } from './http-service.ts';
+import type { UsageParts } from './usage-parts.ts';
 
 /** What is known about an account beside its stored entry. */
-export interface AccountFacts {
+interface AccountFacts {
   readonly standing: Standing;
   readonly obstacles: Health;
   readonly windows: readonly QuotaUse[];
   readonly today: DayCount;
+  readonly lastError: AccountSummary['lastError'];
+}
+
+/** Gathers the facts of an account wherever they are. */
+export function createSummariser({
+  pool,
+  usage,
+  lastError,
+}: {
+  readonly pool: Pick<Pool, 'standing' | 'obstacles'>;
+  readonly usage: Pick<UsageParts, 'quotas' | 'ledger'>;
+  readonly lastError: (id: string) => AccountSummary['lastError'];
+}): (account: Account) => AccountSummary {
+  return (account) =>
+    summariseAccount(account, {
+      standing: pool.standing(account),
+      obstacles: pool.obstacles(account),
+      windows: usage.quotas.windows(account),
+      today: usage.ledger.today(account.id),
+      lastError: lastError(account.id),
+    });
 }
 
 /** An account as hosts may see it: everything but its credential. */
-export function summariseAccount(
+function summariseAccount(
   account: Account,
-  { standing, obstacles, windows, today }: AccountFacts,
+  { standing, obstacles, windows, today, lastError }: AccountFacts,
 ): AccountSummary {
   const { id, label, kind, enabled, createdAtMs } = account;
   const { state, reason, fix, untilMs } = standing;
@@ -33,6 +56,7 @@ export function summariseAccount(
     ...(reason !== undefined && { reason }),
     ...(fix !== undefined && { fix }),
     ...(untilMs !== undefined && { untilMs }),
+    ...(lastError && { lastError }),
     obstacles: obstacles.flatMap((entry) =>
       entry.model === undefined
         ? []

@@ -28,14 +28,17 @@ export interface Ending {
   readonly error?: string;
 }
 
+/** A request on its way: what came in, and what is known of it by now. */
+export interface TracedRequest {
+  readonly dialect: Dialect;
+  readonly request: GenerationRequest;
+  readonly exchange: Exchange;
+  readonly trace: Trace;
+}
+
 /** The ledger line of a request that is over. */
 export function ledgerEntryOf(
-  {
-    dialect,
-    request,
-    exchange,
-    trace,
-  }: { dialect: Dialect; request: GenerationRequest; exchange: Exchange; trace: Trace },
+  { dialect, request, exchange, trace }: TracedRequest,
   { outcome, status, usage, error }: Ending,
   nowMs: number,
 ): LedgerEntry {

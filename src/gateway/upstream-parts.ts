@@ -5,16 +5,20 @@ import { createLinkedCredentials, type LinkedCredentials } from '../accounts/lin
 import type { OAuthClient } from '../accounts/oauth-client.ts';
 import type { AccountStore } from '../accounts/store.ts';
 import type { Clock } from '../core/contracts.ts';
+import type { GenerationRequest } from '../core/dialect.ts';
 import type { ProxySettings } from '../core/settings.ts';
+import { createTokenCounter } from '../tokens/counter.ts';
 import { modelInfo } from '../upstream/models.ts';
 import type { Transport } from '../upstream/transport.ts';
 import { createAccountKinds } from './account-kinds.ts';
 import type { Attempt, OpenedAnswer } from './attempt.ts';
 import { createTokenCount } from './count-tokens.ts';
+import type { Inspector } from './inspector.ts';
 import { createLanes } from './lanes.ts';
 import { createModelLists } from './model-lists.ts';
 import { createModelDirectory, type ModelDirectory } from './models.ts';
 import type { ProxyOptions } from './proxy-options.ts';
+import { createTokenUsage } from './token-usage.ts';
 import { createUpstreamCheck, type UpstreamCheck } from './upstream-check.ts';
 
 /** Without a byte for this long an upstream counts as stalled, unless the host says otherwise. */
@@ -28,6 +32,7 @@ export interface UpstreamPartsOptions {
   readonly standing: (account: Account) => Standing;
   readonly clock: Clock;
   readonly transport: Transport;
+  readonly inspector: Inspector;
 }
 
 /** Everything that speaks to an upstream for an account. */
@@ -40,6 +45,10 @@ export interface UpstreamParts {
   /** Sends one attempt down its lane. */
   readonly open: (attempt: Attempt) => Promise<OpenedAnswer>;
   readonly countTokens: ReturnType<typeof createTokenCount>;
+  /** The prompt tokens of a request that has to be translated. */
+  readonly countInput: (request: GenerationRequest, model: string) => Promise<number | undefined>;
+  /** Gives up connections and threads. */
+  close(): Promise<void>;
 }
 
 export function createUpstreamParts({
@@ -50,12 +59,19 @@ export function createUpstreamParts({
   standing,
   clock,
   transport,
+  inspector,
 }: UpstreamPartsOptions): UpstreamParts {
   const { logger, version, planEndpoints, idleMs = defaultIdleMs } = options;
   const userAgent = `QwenProxy/${version}`;
+  const tokens = createTokenUsage(createTokenCounter(), logger);
   const linked = createLinkedCredentials(clock);
   const endpoints = planEndpoints && { planEndpoints };
   const { kinds, oauth } = createAccountKinds({ settings, store, clock, transport, userAgent, linked, ...endpoints });
+  const { demo } = kinds;
+  const watched = {
+    kinds: { ...kinds, demo: { ...demo, ...(demo.send && { send: inspector.aroundSend(demo.send) }) } },
+    transport: { ...transport, send: inspector.aroundSend(transport.send) },
+  };
   const lists = createModelLists({ kinds, transport, clock, logger, userAgent });
   const models = createModelDirectory({ lists, settings, accounts, standing });
   const modelFor = (account: Account) => models.modelFor(account, undefined) ?? settings().defaultModel;
@@ -73,18 +89,26 @@ export function createUpstreamParts({
       userAgent,
       accounts: () => accounts().filter((account) => standing(account).state === 'ready'),
       modelFor: models.modelFor,
-      countLocally: async (chat) => ({ tokens: Math.ceil(JSON.stringify(chat).length / 4), isEstimate: true }),
+      countLocally: tokens.count,
     }),
-    open: createLanes({
-      kinds,
-      transport,
-      clock,
-      logger,
-      userAgent,
-      idleMs,
-      settings,
-      visionModel,
-      lane: () => settings().lane,
-    }),
+    open: inspector.aroundOpen(
+      createLanes({
+        ...watched,
+        clock,
+        logger,
+        userAgent,
+        idleMs,
+        settings,
+        visionModel,
+        lane: () => settings().lane,
+        tokens,
+      }),
+    ),
+    countInput: async ({ translation }, model) =>
+      translation === undefined ? undefined : (await tokens.count(translation.chat, model)).tokens,
+    async close() {
+      await tokens.dispose();
+      await transport.close();
+    },
   };
 }

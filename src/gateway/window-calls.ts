@@ -1,3 +1,4 @@
+import type { ActivityControl } from '../core/activity.ts';
 import type { ProxyControl } from '../core/control.ts';
 import type { WindowCall } from '../core/window-protocol.ts';
 import type { HostedProxy } from '../core/worker-protocol.ts';
@@ -25,7 +26,10 @@ export const forwardedCalls = [
   'pollSignIn',
   'cancelSignIn',
   'localKey',
-] as const satisfies readonly (keyof ProxyControl)[];
+  'setInspecting',
+  'inspectRequest',
+  'accountModels',
+] as const satisfies readonly (keyof (ProxyControl & ActivityControl))[];
 export type ForwardedCall = (typeof forwardedCalls)[number];
 
 /** Runs what a follower asks for; the list is the owner's, whatever the follower names. */
@@ -51,8 +55,8 @@ function afterAnswer(work: () => Promise<unknown>): void {
 
 /** Every forwarded call, made by `forward`. */
 export function forwardCalls(
-  forward: <Name extends ForwardedCall>(name: Name) => ProxyControl[Name],
-): Pick<ProxyControl, ForwardedCall> {
+  forward: <Name extends ForwardedCall>(name: Name) => HostedProxy[Name],
+): Pick<HostedProxy, ForwardedCall> {
   return {
     plans: forward('plans'),
     addAccount: forward('addAccount'),
@@ -75,5 +79,13 @@ export function forwardCalls(
     pollSignIn: forward('pollSignIn'),
     cancelSignIn: forward('cancelSignIn'),
     localKey: forward('localKey'),
+    setInspecting: forward('setInspecting'),
+    inspectRequest: forward('inspectRequest'),
+    accountModels: forward('accountModels'),
   };
+}
+
+/** What every window does for itself: they share the files, and years of them are more than an answer between windows holds. */
+export function ownCalls({ exportUsage, usageSummary, watchRequests }: HostedProxy) {
+  return { exportUsage, usageSummary, watchRequests };
 }

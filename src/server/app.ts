@@ -22,11 +22,11 @@ import { limits } from './limits.ts';
 import { type ModelsRoutesOptions, registerModelsRoutes } from './models-routes.ts';
 import { normalisePath } from './path.ts';
 import { createNodeExchange, refuse, sendJson } from './respond.ts';
-import { registerResponsesRoutes } from './responses-routes.ts';
+import { type ResponsesRoutesOptions, registerResponsesRoutes } from './responses-routes.ts';
 import type { WindowOwner } from './window-owner.ts';
 import { registerWindowRoutes } from './window-routes.ts';
 
-export interface AppOptions extends ModelsRoutesOptions {
+export interface AppOptions extends ModelsRoutesOptions, Omit<ResponsesRoutesOptions, 'bodyLimitBytes'> {
   readonly settings: () => Pick<ProxySettings, 'stream'>;
   readonly dialects: readonly Dialect[];
   /** Shapes the errors of requests that belong to no dialect. */
@@ -126,7 +126,10 @@ export function createApp(options: AppOptions): RequestListener {
     sendJson(response, 200, { 'cache-control': 'no-store', 'x-request-id': requestId }, options.health()),
   );
   registerModelsRoutes((path, handle) => route('GET', path, undefined, handle), options);
-  registerResponsesRoutes((method, path, handle) => route(method, path, undefined, handle));
+  registerResponsesRoutes((method, path, handle) => route(method, path, undefined, handle), {
+    ...options,
+    bodyLimitBytes,
+  });
   for (const path of ['/auth/initiate', '/auth/poll'] as const)
     route('POST', path, undefined, async ({ request, response, requestId }) => {
       checkAdminKey(request.headers, policy());

@@ -1,14 +1,10 @@
 import type { Readable } from 'node:stream';
 import { createBrotliDecompress, createGunzip, createInflate, createZstdDecompress } from 'node:zlib';
-import { Agent, type Dispatcher, EnvHttpProxyAgent } from 'undici';
+import type { Dispatcher } from 'undici';
+import type { NetworkSettings } from '../core/network.ts';
 import type { UpstreamRequest, UpstreamResponse } from '../core/upstream.ts';
+import { createDispatcher, type DispatcherOptions } from './dispatcher.ts';
 import { classifyTransportError } from './transport-errors.ts';
-
-export interface TransportOptions {
-  /** Proxy variables of the environment (`HTTPS_PROXY`, `NO_PROXY` …); loopback always goes direct. */
-  readonly environment?: Readonly<Record<string, string | undefined>>;
-  readonly connectTimeoutMs?: number;
-}
 
 /** The one way out of this process. No request of ours goes through a global dispatcher. */
 export interface Transport {
@@ -29,37 +25,36 @@ const decoders: Readonly<Record<string, () => Readable & NodeJS.WritableStream>>
   zstd: createZstdDecompress,
 };
 
-function createDispatcher({ environment = {}, connectTimeoutMs = 10_000 }: TransportOptions): Dispatcher {
-  const common = {
-    // Silence is judged by our own watchdogs, which know a thinking model from a dead socket; undici's would end both at 300 s.
-    headersTimeout: 0,
-    bodyTimeout: 0,
-    connectTimeout: connectTimeoutMs,
-    keepAliveTimeout: 30_000,
-    // One stalled HTTP/2 connection would hold every stream of an account.
-    allowH2: false,
-  };
-  const read = (name: string) => environment[name.toLowerCase()] || environment[name] || undefined;
-  const httpProxy = read('HTTP_PROXY');
-  const httpsProxy = read('HTTPS_PROXY');
-  if (httpProxy === undefined && httpsProxy === undefined) return new Agent(common);
-  const noProxy = ['localhost', '127.0.0.1', '[::1]', read('NO_PROXY')].filter((part) => part !== undefined).join(',');
-  return new EnvHttpProxyAgent({
-    ...common,
-    noProxy,
-    ...(httpProxy && { httpProxy }),
-    ...(httpsProxy && { httpsProxy }),
-  });
+/** A way out whose settings may change while it is used. */
+export interface ConfigurableTransport extends Transport {
+  /** New requests go by these settings; what is under way goes on. */
+  configure(network: NetworkSettings | undefined): void;
 }
 
 /** Opens the way out; the caller closes it. */
-export function createTransport(options: TransportOptions = {}): Transport {
-  const dispatcher = createDispatcher(options);
+export function createTransport(options: DispatcherOptions = {}): ConfigurableTransport {
+  let { network } = options;
+  let dispatcher: Dispatcher | undefined;
+  const retired = new Set<Dispatcher>();
   return {
+    configure(next) {
+      if (JSON.stringify(next) === JSON.stringify(network)) return;
+      network = next;
+      const last = dispatcher;
+      dispatcher = undefined;
+      if (last === undefined) return;
+      retired.add(last);
+      void last
+        .close()
+        .catch(() => {})
+        .finally(() => retired.delete(last));
+    },
     async send(request, signal) {
       const url = new URL(request.url);
       let response: Dispatcher.ResponseData;
       try {
+        // Made for the first request that needs it: the machine's certificates take a while to read.
+        dispatcher ??= createDispatcher({ ...options, network });
         response = await dispatcher.request({
           origin: url.origin,
           path: url.pathname + url.search,
@@ -74,7 +69,10 @@ export function createTransport(options: TransportOptions = {}): Transport {
       }
       return { status: response.statusCode, headers: response.headers, body: decode(response) };
     },
-    close: () => dispatcher.destroy(),
+    async close() {
+      const open = [...retired, ...(dispatcher ? [dispatcher] : [])];
+      await Promise.all(open.map((each) => each.destroy()));
+    },
   };
 }
 

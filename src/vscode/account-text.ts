@@ -19,7 +19,7 @@ export function accountIcon({ state }: AccountSummary): string {
 export function describeState(account: AccountSummary, l10n: Translator, locale: string): string {
   const { untilMs, reason } = account;
   const name = stateName(account.state, l10n);
-  const state = untilMs === undefined ? name : l10n.t('{0} until {1}', name, formatTime(untilMs, locale));
+  const state = untilMs === undefined ? name : l10n.t('{0} until {1}', name, describeTime(untilMs, locale));
   return reason === undefined ? state : `${state}: ${reason}`;
 }
 
@@ -28,18 +28,35 @@ export function describeRequests(requestsToday: number, l10n: Translator): strin
   return requestsToday === 1 ? l10n.t('1 request today') : l10n.t('{0} requests today', requestsToday);
 }
 
+/** What remains of the tightest quota window of these accounts, in per cent; `undefined` where no limit is known. */
+export function shareLeft(accounts: readonly AccountSummary[]): number | undefined {
+  const shares = accounts.flatMap(({ windows }) => windows.flatMap(({ left }) => left ?? []));
+  return shares.length === 0 ? undefined : Math.floor(Math.min(...shares) * 100);
+}
+
+const barCells = 8;
+
+/** What remains of a window as a small bar: `▰▰▰▱▱▱▱▱`; a dash where no limit is known. */
+export function shareBar({ left }: WindowSummary): string {
+  if (left === undefined) return '—';
+  // The last cell goes only when nothing is left.
+  const full = Math.min(barCells, Math.ceil(left * barCells));
+  return '▰'.repeat(full) + '▱'.repeat(barCells - full);
+}
+
 /** Where a quota window stands: `5 hours: 62 % left, fresh 14:05, about 40 min left at this pace`; usage alone where no limit is known. */
 export function describeWindow(window: WindowSummary, nowMs: number, l10n: Translator, locale: string): string {
   const { left, usedRequests, usedTokens, resetsMs, usedUpMs } = window;
   const name = windowName(window.name, l10n);
   if (left === undefined)
     return l10n.t('{0}: {1} requests, {2} tokens', name, usedRequests, compact(usedTokens, locale));
-  const share = l10n.t('{0}: {1} % left, fresh {2}', name, Math.floor(left * 100), formatTime(resetsMs, locale));
+  const share = l10n.t('{0}: {1} % left, fresh {2}', name, Math.floor(left * 100), describeTime(resetsMs, locale));
   if (usedUpMs === undefined) return share;
   return `${share}, ${l10n.t('about {0} min left at this pace', Math.max(1, Math.round((usedUpMs - nowMs) / 60_000)))}`;
 }
 
-function windowName(name: WindowSummary['name'], l10n: Translator): string {
+/** A quota window by its length. */
+export function windowName(name: WindowSummary['name'], l10n: Translator): string {
   switch (name) {
     case 'hour':
       return l10n.t('5 hours');
@@ -71,7 +88,7 @@ function stateName(state: AccountState, l10n: Translator): string {
 }
 
 /** The time of day, and the day too where it is another one. */
-function formatTime(timeMs: number, locale: string): string {
+export function describeTime(timeMs: number, locale: string): string {
   const time = new Date(timeMs);
   const isToday = time.toDateString() === new Date().toDateString();
   const clock = { hour: '2-digit', minute: '2-digit' } as const;

@@ -76,7 +76,7 @@ export async function pickAccount(app: App, placeHolder: string): Promise<Accoun
 }
 
 /** The same actions as the buttons of the list, which a keyboard does not reach. */
-async function showActions(actor: Actor, account: AccountSummary, index: number): Promise<void> {
+export async function showActions(actor: Actor, account: AccountSummary, index: number): Promise<void> {
   const items = accountActions(actor, account, index).map((action) => ({
     label: `$(${action.icon}) ${action.label}`,
     action,

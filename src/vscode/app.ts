@@ -1,6 +1,7 @@
 import * as vscode from 'vscode';
 import { messageOf } from '../core/message-of.ts';
 import type { ServerHost } from './server-host.ts';
+import type { Views } from './views/main.ts';
 
 /** What commands work with. */
 export interface App {
@@ -9,6 +10,8 @@ export interface App {
   readonly extensionUri: vscode.Uri;
   /** Folder of ledger, health and what was written into clients' files. */
   readonly stateDirectory: string;
+  /** Loaded on first use: it is most of what this extension shows. */
+  readonly views: () => Promise<Views>;
 }
 
 /** A button of a message. */

@@ -5,6 +5,14 @@ export const commandIds = [
   'qwenProxy.removeAccount',
   'qwenProxy.testAccount',
   'qwenProxy.showAccounts',
+  'qwenProxy.signIn',
+  'qwenProxy.tryDemo',
+  'qwenProxy.enableAccount',
+  'qwenProxy.disableAccount',
+  'qwenProxy.clearAccount',
+  'qwenProxy.moveAccountUp',
+  'qwenProxy.accountActions',
+  'qwenProxy.showDashboard',
   'qwenProxy.exportAccounts',
   'qwenProxy.importAccounts',
   'qwenProxy.exportUsage',
@@ -17,6 +25,7 @@ export const commandIds = [
   'qwenProxy.configureClient',
   'qwenProxy.undoClient',
   'qwenProxy.keepRunning',
+  'qwenProxy.showDiagnostics',
   'qwenProxy.showLog',
 ] as const;
 

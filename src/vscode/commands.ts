@@ -1,34 +1,67 @@
 import * as vscode from 'vscode';
-import { pickAccount, showAccounts } from './accounts.ts';
-import { type App, showFailure } from './app.ts';
-import type { ClientFeatures } from './clients/main.ts';
-import { type CommandId, commandIds } from './command-ids.ts';
+import type { AccountSummary } from '../core/control.ts';
+import { exportAccounts, importAccounts } from './account-files.ts';
+import { pickAccount, showAccounts, showActions } from './accounts.ts';
+import { add } from './add-account.ts';
+import type { App } from './app.ts';
+import { createClientLoader } from './client-features.ts';
+import type { CommandId } from './command-ids.ts';
 import { exportUsage } from './export-usage.ts';
 import { copyApiKey, copyEndpoint, restartProxy, startProxy, useFreePort } from './lifecycle.ts';
 import type { SignIn } from './sign-in.ts';
 import { removeAccount, testAccount } from './verdict.ts';
+import type { Dashboard } from './views/dashboard-panel.ts';
+import { showDiagnostics } from './views/diagnostics.ts';
 
 /** Everything the user can ask for; the ids are those of the manifest. */
-function commandTable(
+export function commandTable(
   app: App,
   signIn: SignIn,
-  loadClients: () => Promise<ClientFeatures>,
-): Readonly<Record<CommandId, () => unknown>> {
-  const addAccount = async () => (await import('./login.ts')).login(app, signIn);
+  dashboard: Dashboard,
+): Readonly<Record<CommandId, (argument: unknown) => unknown>> {
+  /** The account of the row that a button stands on, else the one the user picks. */
+  const withAccount =
+    (question: string, run: (account: AccountSummary, index: number) => unknown) => async (argument: unknown) => {
+      const { accounts } = app.host.lastSnapshot;
+      const clicked = accounts.find(({ id }) => id === accountIdOf(argument));
+      const account = clicked ?? (await pickAccount(app, question));
+      if (account === undefined) return;
+      const index = host.lastSnapshot.accounts.findIndex(({ id }) => id === account.id);
+      await run(account, index);
+    };
+  const { host } = app;
+  const addAccount = () => login(app, signIn);
+  const loadClients = createClientLoader(app);
   return {
     'qwenProxy.login': addAccount,
     'qwenProxy.addAccount': addAccount,
-    'qwenProxy.removeAccount': async () => {
-      const account = await pickAccount(app, vscode.l10n.t('Which account shall be removed?'));
-      if (account !== undefined) await removeAccount(app, account);
-    },
-    'qwenProxy.testAccount': async () => {
-      const account = await pickAccount(app, vscode.l10n.t('Which account shall be tested?'));
-      if (account !== undefined) await testAccount(app, account);
-    },
+    'qwenProxy.removeAccount': withAccount(vscode.l10n.t('Which account shall be removed?'), (account) =>
+      removeAccount(app, account),
+    ),
+    'qwenProxy.testAccount': withAccount(vscode.l10n.t('Which account shall be tested?'), (account) =>
+      testAccount(app, account),
+    ),
+    'qwenProxy.signIn': (argument) => signIn(host.lastSnapshot.accounts.find(({ id }) => id === accountIdOf(argument))),
+    'qwenProxy.tryDemo': () => add(app, { plan: 'demo', probe: true }, []),
+    'qwenProxy.enableAccount': withAccount(vscode.l10n.t('Which account shall be enabled?'), ({ id }) =>
+      host.setAccountEnabled(id, true),
+    ),
+    'qwenProxy.disableAccount': withAccount(vscode.l10n.t('Which account shall be disabled?'), ({ id }) =>
+      host.setAccountEnabled(id, false),
+    ),
+    'qwenProxy.clearAccount': withAccount(vscode.l10n.t('Which account shall be used again?'), ({ id }) =>
+      host.clearAccount(id),
+    ),
+    'qwenProxy.moveAccountUp': withAccount(vscode.l10n.t('Which account shall move up?'), ({ id }, index) =>
+      host.moveAccount(id, Math.max(0, index - 1)),
+    ),
+    'qwenProxy.accountActions': withAccount(vscode.l10n.t('Which account?'), (account, index) =>
+      showActions({ app, signIn }, account, index),
+    ),
     'qwenProxy.showAccounts': () => showAccounts(app, addAccount, signIn),
-    'qwenProxy.exportAccounts': async () => (await import('./account-files.ts')).exportAccounts(app),
-    'qwenProxy.importAccounts': async () => (await import('./account-files.ts')).importAccounts(app),
+    'qwenProxy.showDashboard': () => dashboard.reveal(),
+    'qwenProxy.exportAccounts': () => exportAccounts(app),
+    'qwenProxy.importAccounts': () => importAccounts(app),
     'qwenProxy.exportUsage': () => exportUsage(app),
     'qwenProxy.start': () => startProxy(app),
     'qwenProxy.stop': () => app.host.stop(),
@@ -39,25 +72,12 @@ function commandTable(
     'qwenProxy.configureClient': async () => (await loadClients()).configure(),
     'qwenProxy.undoClient': async () => (await loadClients()).undo(),
     'qwenProxy.keepRunning': async () => (await loadClients()).keepRunning(),
+    'qwenProxy.showDiagnostics': () => showDiagnostics(app),
     'qwenProxy.showLog': () => app.log.show(true),
   };
 }
 
-/** Registers the table; a command that fails says so instead of leaving it to the editor's own message. */
-export function registerCommands(
-  app: App,
-  signIn: SignIn,
-  loadClients: () => Promise<ClientFeatures>,
-): vscode.Disposable {
-  const table = commandTable(app, signIn, loadClients);
-  const registrations = commandIds.map((id) =>
-    vscode.commands.registerCommand(id, async () => {
-      try {
-        await table[id]();
-      } catch (error) {
-        await showFailure(app, error);
-      }
-    }),
-  );
-  return vscode.Disposable.from(...registrations);
+/** A row of the accounts view names its account. */
+function accountIdOf(argument: unknown): unknown {
+  return typeof argument === 'object' && argument !== null && 'accountId' in argument ? argument.accountId : undefined;
 }

@@ -2,7 +2,7 @@ import * as vscode from 'vscode';
 import type { ProxySnapshot } from '../core/control.ts';
 import type { ServerHost } from './server-host.ts';
 
-/** Keeps `qwenProxy.running` and `qwenProxy.hasAccounts`, which decide what the command palette offers. */
+/** Keeps what decides which commands and views are offered, and which steps of the walkthrough are done. */
 export function createContextKeys(host: ServerHost): vscode.Disposable {
   const known = new Map<string, boolean>();
   const set = (key: string, value: boolean) => {
@@ -10,9 +10,10 @@ export function createContextKeys(host: ServerHost): vscode.Disposable {
     known.set(key, value);
     void vscode.commands.executeCommand('setContext', key, value);
   };
-  const render = ({ state, accounts }: ProxySnapshot) => {
+  const render = ({ state, accounts, requestsToday }: ProxySnapshot) => {
     set('qwenProxy.running', state === 'serving' || state === 'following' || state === 'starting');
     set('qwenProxy.hasAccounts', accounts.length > 0);
+    if (requestsToday > 0) set('qwenProxy.hasServed', true);
   };
   render(host.lastSnapshot);
   return host.onDidChangeSnapshot(render);

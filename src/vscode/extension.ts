@@ -3,16 +3,16 @@ import { systemClock } from '../core/clock.ts';
 import { type App, offer, showFailure } from './app.ts';
 import { registerChatModels } from './chat-models.ts';
 import { createClientLoader, registerClientFeatures } from './client-features.ts';
-import { registerCommands } from './commands.ts';
 import { createContextKeys } from './context-keys.ts';
-import { restartProxy, startProxy, tellProblem } from './lifecycle.ts';
+import { startProxy, tellProblem } from './lifecycle.ts';
 import { createLogger } from './logger.ts';
+import { registerCommands } from './register-commands.ts';
 import { createServerHost, type ServerHost } from './server-host.ts';
-import { createSettingsReporter, readAutoStart, readNetworkSettings, readProxySettings } from './settings.ts';
+import { createSettingsReporter, networkSettingIds, readAutoStart, readProxySettings } from './settings.ts';
 import { settingsSection } from './settings-table.ts';
-import { createSignIn } from './sign-in.ts';
 import { createStatusBar } from './status-bar.ts';
 import { createSecretStore, hasLostSecrets } from './storage.ts';
+import type { Views } from './views/main.ts';
 import { toWorkerEnvironment } from './worker-environment.ts';
 
 let running: ServerHost | undefined;
@@ -46,26 +46,32 @@ function wire(context: vscode.ExtensionContext): void {
     version: String(context.extension.packageJSON.version),
     stateDirectory: context.globalStorageUri.fsPath,
     serverPath: context.asAbsolutePath('dist/server.js'),
-    environment: () => toWorkerEnvironment(process.env, readNetworkSettings()),
+    environment: () => toWorkerEnvironment(process.env),
     createInProcess: async (options) => {
       const { createHostedProxy } = await import('../gateway/main.ts');
-      const environment = toWorkerEnvironment(process.env, readNetworkSettings());
-      return createHostedProxy({ ...options, mode: 'editor', environment });
+      return createHostedProxy({ ...options, mode: 'editor', environment: toWorkerEnvironment(process.env) });
     },
   });
   running = host;
-  const app: App = { host, log, extensionUri: context.extensionUri, stateDirectory: context.globalStorageUri.fsPath };
-  const loadClients = createClientLoader(app);
-  const signIn = createSignIn(app);
+  let views: Promise<Views> | undefined;
+  const app: App = {
+    host,
+    log,
+    extensionUri: context.extensionUri,
+    stateDirectory: context.globalStorageUri.fsPath,
+    views() {
+      views ??= import('./views/main.ts').then(({ createViews }) => createViews(app));
+      return views;
+    },
+  };
   const reportSettings = createSettingsReporter(log);
   context.subscriptions.push(
     log,
     secrets,
-    signIn,
     createStatusBar(host),
     createContextKeys(host),
-    registerCommands(app, signIn.signIn, loadClients),
-    registerClientFeatures(app, loadClients, context),
+    registerCommands(app),
+    registerClientFeatures(app, createClientLoader(app), context),
     registerChatModels(app),
     secrets.onDidChange(() => void host.secretsChanged().catch((error) => log.error(String(error)))),
     vscode.workspace.onDidChangeConfiguration((event) => void followSettings(app, event, reportSettings)),
@@ -74,9 +80,18 @@ function wire(context: vscode.ExtensionContext): void {
   log.info(`Activated in ${(performance.now() - startedMs).toFixed(1)} ms`);
   setImmediate(() => {
     reportSettings(refused);
+    void showViews(context, app);
     void begin(app);
     void checkStorage(context, log);
   });
+}
+
+async function showViews(context: vscode.ExtensionContext, app: App): Promise<void> {
+  try {
+    context.subscriptions.push(await app.views());
+  } catch (error) {
+    await showFailure(app, error);
+  }
 }
 
 async function begin(app: App): Promise<void> {
@@ -100,21 +115,14 @@ async function followSettings(
   event: vscode.ConfigurationChangeEvent,
   reportSettings: ReturnType<typeof createSettingsReporter>,
 ): Promise<void> {
-  if (event.affectsConfiguration(settingsSection)) {
-    const { settings, refused } = readProxySettings();
-    reportSettings(refused);
-    try {
-      await tellProblem(app, await app.host.updateSettings(settings));
-    } catch (error) {
-      await showFailure(app, error);
-    }
-  }
-  const network = ['http.proxy', 'http.noProxy', 'http.proxySupport'];
-  if (network.some((name) => event.affectsConfiguration(name))) {
-    const text = vscode.l10n.t('The network settings of the editor changed. Restart Qwen Proxy to use them.');
-    await offer(vscode.window.showInformationMessage, text, [
-      { label: vscode.l10n.t('Restart'), run: () => restartProxy(app) },
-    ]);
+  const ids = [settingsSection, ...networkSettingIds];
+  if (!ids.some((id) => event.affectsConfiguration(id))) return;
+  const { settings, refused } = readProxySettings();
+  reportSettings(refused);
+  try {
+    await tellProblem(app, await app.host.updateSettings(settings));
+  } catch (error) {
+    await showFailure(app, error);
   }
 }
 

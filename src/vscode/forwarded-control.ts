@@ -1,7 +1,10 @@
+import type { ActivityControl } from '../core/activity.ts';
 import type { ProxyControl } from '../core/control.ts';
 
 /** The calls that go to the server as they are; loading it comes first. */
-export function forwardControl(proxy: () => Promise<ProxyControl>): Omit<ProxyControl, 'start' | 'stop' | 'snapshot'> {
+export function forwardControl(
+  proxy: () => Promise<ProxyControl & ActivityControl>,
+): Omit<ProxyControl & ActivityControl, 'start' | 'stop' | 'snapshot' | 'watchRequests'> {
   return {
     plans: async () => (await proxy()).plans(),
     addAccount: async (input) => (await proxy()).addAccount(input),
@@ -24,6 +27,10 @@ export function forwardControl(proxy: () => Promise<ProxyControl>): Omit<ProxyCo
     startSignIn: async (input) => (await proxy()).startSignIn(input),
     pollSignIn: async (handle) => (await proxy()).pollSignIn(handle),
     cancelSignIn: async (handle) => (await proxy()).cancelSignIn(handle),
+    usageSummary: async (query) => (await proxy()).usageSummary(query),
+    setInspecting: async (isOn) => (await proxy()).setInspecting(isOn),
+    inspectRequest: async (id) => (await proxy()).inspectRequest(id),
+    accountModels: async (id) => (await proxy()).accountModels(id),
     localKey: async () => (await proxy()).localKey(),
   };
 }

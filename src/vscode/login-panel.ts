@@ -1,8 +1,8 @@
-import { randomBytes } from 'node:crypto';
 import * as vscode from 'vscode';
 import type { Event } from '../core/contracts.ts';
 import { createEmitter } from '../core/emitter.ts';
 import type { LoginAction, LoginHostMessage, LoginPageMessage, LoginView } from '../webview/login-messages.ts';
+import { webviewAssets, webviewPage } from './webview-page.ts';
 
 /** The page of the device flow. It only shows: the flow goes on when it is closed or cannot be made. */
 export interface LoginPanel {
@@ -40,9 +40,8 @@ export function createLoginPanel(extensionUri: vscode.Uri): LoginPanel {
 
   function open(): vscode.WebviewPanel {
     isReady = false;
-    const assets = vscode.Uri.joinPath(extensionUri, 'dist', 'webview');
     const title = vscode.l10n.t('Qwen sign-in');
-    const options = { enableScripts: true, localResourceRoots: [assets] };
+    const options = { enableScripts: true, localResourceRoots: [webviewAssets(extensionUri)] };
     const made = vscode.window.createWebviewPanel('qwenProxy.login', title, vscode.ViewColumn.Active, options);
     made.webview.onDidReceiveMessage((message: unknown) => {
       if (!isPageMessage(message)) return;
@@ -55,7 +54,7 @@ export function createLoginPanel(extensionUri: vscode.Uri): LoginPanel {
       if (panel === made) panel = undefined;
       closed.fire();
     });
-    made.webview.html = toHtml(made.webview, assets, title);
+    made.webview.html = webviewPage(made.webview, extensionUri, 'login', title);
     return made;
   }
 
@@ -81,25 +80,4 @@ function isPageMessage(message: unknown): message is LoginPageMessage {
   if (typeof message !== 'object' || message === null || !('type' in message)) return false;
   if (message.type === 'ready') return true;
   return message.type === 'action' && 'action' in message && actions.some((action) => action === message.action);
-}
-
-function toHtml(webview: vscode.Webview, assets: vscode.Uri, title: string): string {
-  const nonce = randomBytes(16).toString('base64');
-  const policy = `default-src 'none'; style-src ${webview.cspSource}; script-src 'nonce-${nonce}'`;
-  const script = webview.asWebviewUri(vscode.Uri.joinPath(assets, 'login.js'));
-  const style = webview.asWebviewUri(vscode.Uri.joinPath(assets, 'login.css'));
-  return `<!DOCTYPE html>
-<html lang="${vscode.env.language}">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="${policy}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<link rel="stylesheet" href="${style.toString()}">
-<title>${title}</title>
-</head>
-<body>
-<main></main>
-<script nonce="${nonce}" src="${script.toString()}"></script>
-</body>
-</html>`;
 }

@@ -1,5 +1,6 @@
 import { createInterface } from 'node:readline';
 import { Worker } from 'node:worker_threads';
+import type { RequestRecord } from '../core/activity.ts';
 import type { LogFields, Logger, SecretStore } from '../core/contracts.ts';
 import type { ProxySnapshot } from '../core/control.ts';
 import { messageOf } from '../core/message-of.ts';
@@ -15,6 +16,7 @@ export interface HostedProxyOptions {
   readonly secrets: SecretStore;
   readonly logger: Logger;
   readonly onSnapshot: (snapshot: ProxySnapshot) => void;
+  readonly onRequests: (records: readonly RequestRecord[]) => void;
 }
 
 /** A server that runs. */
@@ -97,7 +99,7 @@ export function connectInProcess(proxy: HostedProxy): ServerConnection {
   };
 }
 
-function toHostApi({ secrets, logger, onSnapshot }: HostedProxyOptions): ServerHostApi {
+function toHostApi({ secrets, logger, onSnapshot, onRequests }: HostedProxyOptions): ServerHostApi {
   return {
     secretKeys: () => secrets.keys(),
     secretGet: (key) => secrets.get(key),
@@ -106,6 +108,7 @@ function toHostApi({ secrets, logger, onSnapshot }: HostedProxyOptions): ServerH
     log: async (level: 'debug' | 'info' | 'warn' | 'error', message: string, fields?: LogFields) =>
       logger[level](message, fields),
     snapshotChanged: async (snapshot) => onSnapshot(snapshot),
+    requestsChanged: async (records) => onRequests(records),
   };
 }
 

@@ -1,3 +1,4 @@
+import type { RequestRecord } from '../core/activity.ts';
 import type { Clock, Event } from '../core/contracts.ts';
 import type { ProxySnapshot } from '../core/control.ts';
 import { createEmitter } from '../core/emitter.ts';
@@ -14,7 +15,7 @@ import {
 } from './server-connection.ts';
 
 /** What {@link createServerHost} needs; nothing of it is the editor's API, so tests drive the host without an editor. */
-export interface ServerHostOptions extends Omit<HostedProxyOptions, 'onSnapshot'> {
+export interface ServerHostOptions extends Omit<HostedProxyOptions, 'onSnapshot' | 'onRequests'> {
   /** The bundle of the server. */
   readonly serverPath: string;
   readonly environment: () => NodeJS.ProcessEnv;
@@ -31,6 +32,8 @@ export interface ServerHostOptions extends Omit<HostedProxyOptions, 'onSnapshot'
 export interface ServerHost extends HostedProxy {
   readonly lastSnapshot: ProxySnapshot;
   readonly onDidChangeSnapshot: Event<ProxySnapshot>;
+  /** Requests that are new or changed, while they are watched. */
+  readonly onDidChangeRequests: Event<readonly RequestRecord[]>;
   /** Loads the server without binding the port, so that its accounts are known. */
   open(): Promise<void>;
   /** Serves again on the port it had, with a new thread. */
@@ -49,6 +52,8 @@ export function createServerHost(options: ServerHostOptions): ServerHost {
   const { clock } = options;
   const delaysMs = options.restartDelaysMs ?? defaultRestartDelaysMs;
   const changed = createEmitter<ProxySnapshot>((error) => options.logger.error(`A listener failed: ${String(error)}`));
+  const requests = createEmitter<readonly RequestRecord[]>((error) => options.logger.error(String(error)));
+  let isWatching = false;
   const lifetime = new AbortController();
   const logger = untilAborted(lifetime.signal, options.logger);
   const secrets = refuseAfterAbort(lifetime.signal, options.secrets);
@@ -102,6 +107,7 @@ export function createServerHost(options: ServerHostOptions): ServerHost {
       onSnapshot: (snapshot) => {
         if (current === undefined || live === current) publish(snapshot);
       },
+      onRequests: requests.fire,
     };
     try {
       const thread = { ...ports, serverPath: options.serverPath, environment: options.environment() };
@@ -114,6 +120,7 @@ export function createServerHost(options: ServerHostOptions): ServerHost {
     }
     const opened = current;
     live = opened;
+    if (isWatching) void opened.proxy.watchRequests(true).then(requests.fire, () => {});
     logger.info(`Server loaded (${opened.where})`);
     void clock.sleep(quietMs, lifetime.signal).then(
       () => {
@@ -121,9 +128,7 @@ export function createServerHost(options: ServerHostOptions): ServerHost {
       },
       () => {},
     );
-    void opened.ended.then((reason) => {
-      if (live === opened) onDeath(reason);
-    });
+    void opened.ended.then((reason) => live === opened && onDeath(reason));
     return opened;
   }
 
@@ -208,6 +213,11 @@ export function createServerHost(options: ServerHostOptions): ServerHost {
       return last;
     },
     onDidChangeSnapshot: changed.event,
+    onDidChangeRequests: requests.event,
+    async watchRequests(isOn) {
+      isWatching = isOn ?? isWatching;
+      return (await connected()).proxy.watchRequests(isOn);
+    },
     open,
     start,
     stop,

@@ -1,12 +1,13 @@
 import * as vscode from 'vscode';
+import type { NetworkSettings } from '../core/network.ts';
 import type { ProxySettings } from '../core/settings.ts';
 import { type RefusedSetting, settingsSection, toProxySettings } from './settings-table.ts';
-import type { NetworkSettings } from './worker-environment.ts';
 
 /** The settings as they are now, checked. */
 export function readProxySettings(): { settings: ProxySettings; refused: readonly RefusedSetting[] } {
   const configuration = vscode.workspace.getConfiguration(settingsSection);
-  return toProxySettings((key) => configuration.get(key));
+  const { settings, refused } = toProxySettings((key) => configuration.get(key));
+  return { settings: { ...settings, network: readNetworkSettings() }, refused };
 }
 
 /** Should the proxy start with the window? */
@@ -24,10 +25,24 @@ export async function openSettings(id: string = settingsSection): Promise<void> 
   await vscode.commands.executeCommand('workbench.action.openSettings', id);
 }
 
-/** The editor's own network settings, as far as they say which HTTP proxy to use. */
+/** Settings of the editor that decide how an upstream is reached. */
+export const networkSettingIds = [
+  'http.proxy',
+  'http.noProxy',
+  'http.proxySupport',
+  'http.proxyAuthorization',
+  'http.proxyStrictSSL',
+  'http.systemCertificates',
+] as const;
+
+/** The editor's own network settings. */
 export function readNetworkSettings(): NetworkSettings {
   const http = vscode.workspace.getConfiguration('http');
+  const proxyAuthorization = http.get<string | null>('proxyAuthorization', null);
   return {
+    ...(proxyAuthorization && { proxyAuthorization }),
+    strictSsl: http.get<boolean>('proxyStrictSSL', true),
+    systemCertificates: http.get<boolean>('systemCertificates', true),
     proxy: http.get<string>('proxy', ''),
     noProxy: http.get<string[]>('noProxy', []),
     proxySupport: http.get<string>('proxySupport', 'override'),

@@ -1,5 +1,5 @@
 import type { ProxySnapshot } from '../core/control.ts';
-import { accountIcon, describeRequests, describeState, describeWindow } from './account-text.ts';
+import { accountIcon, describeRequests, describeState, describeWindow, shareBar, shareLeft } from './account-text.ts';
 import type { CommandId } from './command-ids.ts';
 import type { Translator } from './translator.ts';
 
@@ -18,6 +18,7 @@ export interface StatusBarView {
 export const tooltipCommands: readonly CommandId[] = [
   'qwenProxy.login',
   'qwenProxy.showAccounts',
+  'qwenProxy.showDashboard',
   'qwenProxy.start',
   'qwenProxy.stop',
   'qwenProxy.freePort',
@@ -32,7 +33,7 @@ export function toStatusBarView(snapshot: ProxySnapshot, l10n: Translator, local
 }
 
 function headline(snapshot: ProxySnapshot, l10n: Translator): Omit<StatusBarView, 'tooltip'> {
-  const { accounts, requestsToday } = snapshot;
+  const { accounts } = snapshot;
   switch (snapshot.state) {
     case 'starting':
       return { text: '$(sync~spin) Qwen', label: l10n.t('Qwen Proxy is starting'), command: 'qwenProxy.showAccounts' };
@@ -60,14 +61,12 @@ function headline(snapshot: ProxySnapshot, l10n: Translator): Omit<StatusBarView
           command: 'qwenProxy.login',
         };
       }
-      const ready = accounts.filter(({ state }) => state === 'ready').length;
-      const counts = `${ready}/${accounts.length} · ${requestsToday}`;
-      const label = l10n.t(
-        'Qwen Proxy: {0} of {1} accounts ready, {2}',
-        ready,
-        accounts.length,
-        describeRequests(requestsToday, l10n),
-      );
+      const able = accounts.filter(({ state }) => state === 'ready');
+      const ready = able.length;
+      const left = shareLeft(ready > 0 ? able : accounts.filter(({ enabled }) => enabled));
+      const share = left === undefined ? [] : [l10n.t('{0} % left', left)];
+      const counts = [`${ready}/${accounts.length}`, ...share].join(' · ');
+      const label = [l10n.t('Qwen Proxy: {0} of {1} accounts ready', ready, accounts.length), ...share].join(', ');
       const command = 'qwenProxy.showAccounts';
       return ready > 0
         ? { text: `$(cloud) Qwen ${counts}`, label, command }
@@ -92,10 +91,10 @@ function tooltip(snapshot: ProxySnapshot, l10n: Translator, locale: string): str
     );
     const now = Date.now();
     const details = [
-      ...account.windows.map((window) => describeWindow(window, now, l10n, locale)),
-      ...account.obstacles.map(({ model, reason }) => `${model}: ${reason}`),
+      ...account.windows.map((window) => `${shareBar(window)} ${describeWindow(window, now, l10n, locale)}`),
+      ...account.obstacles.map(({ model, reason }) => `— ${model}: ${reason}`),
     ];
-    lines.push(...details.map((detail) => `— ${escapeMarkdown(detail)}`));
+    lines.push(...details.map(escapeMarkdown));
   }
   if (snapshot.accounts.length > 1)
     lines.push(l10n.t('All accounts: {0}', describeRequests(snapshot.requestsToday, l10n)));
@@ -109,6 +108,7 @@ function links({ state, problem, accounts }: ProxySnapshot, l10n: Translator): s
   return [
     ...(isServing ? [link(l10n.t('Copy Endpoint'), 'qwenProxy.copyEndpoint')] : []),
     link(l10n.t('Copy API Key'), 'qwenProxy.copyApiKey'),
+    link(l10n.t('Dashboard'), 'qwenProxy.showDashboard'),
     accounts.length > 0
       ? link(l10n.t('Accounts'), 'qwenProxy.showAccounts')
       : link(l10n.t('Add Account'), 'qwenProxy.login'),
@@ -118,7 +118,8 @@ function links({ state, problem, accounts }: ProxySnapshot, l10n: Translator): s
   ];
 }
 
-function stateLine(snapshot: ProxySnapshot, l10n: Translator): string {
+/** The state of the proxy in words. */
+export function stateLine(snapshot: ProxySnapshot, l10n: Translator): string {
   switch (snapshot.state) {
     case 'starting':
       return l10n.t('starting');

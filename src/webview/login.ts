@@ -1,5 +1,6 @@
 /** The sign-in page: renders what the editor sends and reports clicks. */
 import { renderSVG } from 'uqr';
+import { element, focusedElement } from './element.ts';
 import type { LoginAction, LoginButton, LoginHostMessage, LoginPageMessage, LoginView } from './login-messages.ts';
 
 const editor = acquireVsCodeApi<never>();
@@ -18,7 +19,7 @@ function send(message: LoginPageMessage): void {
 function render(root: HTMLElement, view: LoginView): void {
   window.clearInterval(countdownTimer);
   // A rebuilt page must not take the focus from a button the user stands on.
-  const focused = document.activeElement?.getAttribute('data-action');
+  const focused = focusedElement()?.getAttribute('data-action');
   const status = element('div', { class: `status ${view.state}`, role: 'status' }, [
     element('p', { class: 'sentence' }, [view.status]),
     ...(view.hint === undefined ? [] : [element('p', { class: 'hint' }, [view.hint])]),
@@ -85,11 +86,4 @@ function button({ action, label }: LoginButton, kind: 'primary' | 'secondary' = 
 
 function click(action: LoginAction): void {
   send({ type: 'action', action });
-}
-
-function element(name: string, attributes: Record<string, string>, children: (Node | string)[]): HTMLElement {
-  const made = document.createElement(name);
-  for (const [attribute, value] of Object.entries(attributes)) made.setAttribute(attribute, value);
-  made.append(...children);
-  return made;
 }

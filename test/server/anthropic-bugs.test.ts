@@ -287,16 +287,57 @@ describe('server: known bugs of Anthropic bridges', () => {
     assert.deepEqual((await at.message()).usage, expected);
   });
 
+  it('A17 usage that the upstream does not tell is counted here', async () => {
+    at.simulator.script({
+      answer: { rawEvents: [roleChunk, chunkEvent({ content: 'one two three four' }), finishChunk, doneEvent] },
+      times: 2,
+    });
+    const expected = { input_tokens: 9, cache_creation_input_tokens: 0, cache_read_input_tokens: 0, output_tokens: 4 };
+    const fields = { model: 'qwen3-coder-plus', messages: [user('hello')] };
+    assert.deepEqual((await at.stream(fields)).usage, expected);
+    assert.deepEqual((await at.message(fields)).usage, expected);
+  });
+
   it('A18 a system message in the middle keeps its place', async () => {
     for (const role of ['system', 'developer'])
       for (const content of ['Be brief.', [text('Be brief.', { cache_control: { type: 'ephemeral' } })]]) {
-        await at.message({ system: 'You are X.', messages: [user('a'), { role, content }, assistant('b'), user('c')] });
+        await at.message({
+          system: 'You are X.',
+          messages: [user('a'), assistant('b'), { role, content }, user('c')],
+        });
         assert.deepEqual(
           at.sentMessages.map((message) => message.role),
-          ['system', 'user', 'system', 'assistant', 'user'],
+          ['system', 'user', 'assistant', 'system', 'user'],
         );
-        assert.ok(JSON.stringify(at.sentMessages[2]).includes('Be brief.'));
+        assert.ok(JSON.stringify(at.sentMessages[3]).includes('Be brief.'));
       }
+  });
+
+  it('A18 a system message that the model has to answer to does so in every turn', async () => {
+    const first = [user('a'), { role: 'system', content: [text('Rules.', { cache_control: { type: 'ephemeral' } })] }];
+    await at.message({ messages: first });
+    const sentFirst = at.sentMessages;
+    assert.deepEqual(
+      sentFirst.map(({ role }) => role),
+      ['user', 'user'],
+    );
+    assert.match(JSON.stringify(sentFirst[1]), /<system-reminder>\\nRules\.\\n<.system-reminder>/);
+    await at.message({
+      tools,
+      messages: [
+        user('a'),
+        { role: 'system', content: 'Rules.' },
+        assistant([toolUse('1')]),
+        user([toolResult('1', 'x')]),
+        { role: 'system', content: 'More.' },
+      ],
+    });
+    assert.deepEqual(
+      at.sentMessages.map(({ role }) => role),
+      ['user', 'user', 'assistant', 'tool', 'user'],
+    );
+    const [, later] = at.sentMessages;
+    assert.equal(later?.content, objectsOf(sentFirst[1]?.content)[0]?.text, 'the same text as it was');
   });
 
   it('A19 an upstream that refuses the role is told in the words Claude Code acts on', async () => {
@@ -330,6 +371,14 @@ describe('server: known bugs of Anthropic bridges', () => {
     assert.equal(at.sent.max_tokens, 65_536);
     await at.message({ thinking: { type: 'enabled', budget_tokens: 512 } });
     assert.deepEqual([at.sent.enable_thinking, at.sent.thinking_budget], [true, 512]);
+  });
+
+  it('A21 who asks for no thinking gets none, and other vendors’ models are told nothing', async () => {
+    await at.message();
+    assert.equal(at.sent.enable_thinking, false);
+    at.simulator.addKey('sk-one', { models: ['llama'] });
+    await at.message({ model: 'llama' });
+    assert.deepEqual(Object.keys(at.sent).toSorted(), ['max_tokens', 'messages', 'model', 'stream', 'stream_options']);
   });
 
   it('A22 a picture in a result follows after all results; a PDF goes where one can be read', async () => {
@@ -525,6 +574,15 @@ describe('server: known bugs of Anthropic bridges', () => {
     assert.deepEqual(second[0], first[0], 'the system prompt is the same to the byte');
   });
 
+  it('A30 models whose hosts read no marks get plain text', async () => {
+    const content = [{ type: 'text', text: 'a', cache_control: { type: 'ephemeral' } }];
+    await at.message({ model: 'deepseek-v4-pro', system: content, messages: [user(content)] });
+    assert.deepEqual(
+      at.sentMessages.map((message) => message.content),
+      ['a', 'a'],
+    );
+  });
+
   it('A31 characters survive every cut between bytes', async () => {
     at.simulator.fail({ fault: { kind: 'split', bytes: 1 }, times: 2 });
     at.simulator.script({ answer: { reasoning: '思考', text: ['你好', '🙂 ok'] }, times: 2 });
@@ -588,7 +646,11 @@ describe('server: known bugs of Anthropic bridges', () => {
     at.simulator.fail({ fault: { kind: 'error', id: 50 } });
     const long = await at.post({});
     assert.equal(long.status, 400);
-    assert.match(String(long.error.message), /^prompt is too long: \d+ tokens > \d+ maximum$/);
+    assert.match(String(long.error.message), /^prompt is too long: 983617 tokens > 983616 maximum$/);
+    const body413 = { error: { code: 'invalid_parameter_error', message: 'Range of input length should be [1, 2]' } };
+    at.simulator.fail({ fault: { kind: 'http', status: 400, body: body413 } });
+    const counted = await at.post({ model: 'qwen3-coder-plus' });
+    assert.equal(counted.error.message, 'prompt is too long: 9 tokens > 2 maximum', 'with the count of this prompt');
     at.simulator.fail({ fault: { kind: 'retry-after', seconds: 7, id: 38 } });
     const limited = await at.post({});
     assert.deepEqual(

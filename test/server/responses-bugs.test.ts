@@ -176,6 +176,17 @@ describe('server: known bugs of Responses bridges', () => {
       assert.equal(answer.status, 415);
       assert.match(answer.text, /\\"lzma\\".*gzip, deflate, br/);
     });
+    it('the tokens of an input are counted, by the same vocabulary for stream and count', async () => {
+      const count = async (body: Body) => {
+        const answer = await server.raw('/v1/responses/input_tokens', { body: JSON.stringify({ model, ...body }) });
+        return [answer.status, answer.json.object, answer.json.input_tokens];
+      };
+      assert.deepEqual(await count({ input: 'hello' }), [200, 'response.input_tokens', 9]);
+      const [, , withMore] = await count({ input: [{ role: 'user', content: 'hello' }], instructions: 'Be short.' });
+      assert.ok(Number(withMore) > 9);
+      assert.equal((await count({ input: 5 }))[0], 400);
+      assert.equal(simulator.chatRequests.length, 0);
+    });
     it('compaction is refused at once, and says what to do', async () => {
       const answer = await server.raw('/v1/responses/compact', { body: '{}' });
       assert.equal(answer.status, 501);

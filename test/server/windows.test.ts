@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import OpenAI from 'openai';
+import type { RequestRecord } from '../../src/core/activity.ts';
 import type { ProxySnapshot } from '../../src/core/control.ts';
 import { createEmitter } from '../../src/core/emitter.ts';
 import { parseSettings } from '../../src/core/settings.ts';
@@ -19,6 +20,8 @@ interface Window {
   readonly last: () => ProxySnapshot | undefined;
   /** Resolves with the first snapshot, from now on, that fits. */
   until(fits: (snapshot: ProxySnapshot) => boolean): Promise<ProxySnapshot>;
+  /** Resolves when requests that fit were told. */
+  untilRequests(fits: (records: readonly RequestRecord[]) => boolean): Promise<void>;
 }
 
 describe('windows of one install', () => {
@@ -45,6 +48,7 @@ describe('windows of one install', () => {
   const open = (version = '1.0.0', stateDirectory = join(folder, 'state')): Window => {
     const secrets = createMemorySecrets();
     const changed = createEmitter<ProxySnapshot>();
+    const requests = createEmitter<readonly RequestRecord[]>();
     let last: ProxySnapshot | undefined;
     const proxy = createHostedProxy({
       settings: parseSettings({}, { port }).settings,
@@ -57,9 +61,18 @@ describe('windows of one install', () => {
         last = snapshot;
         changed.fire(snapshot);
       },
+      onRequests: requests.fire,
     });
     const window: Window = {
       proxy,
+      untilRequests: (fits) =>
+        new Promise((resolve) => {
+          const subscription = requests.event((records) => {
+            if (!fits(records)) return;
+            subscription.dispose();
+            resolve();
+          });
+        }),
       secrets,
       last: () => last,
       until: (fits) =>
@@ -98,6 +111,37 @@ describe('windows of one install', () => {
       ['work'],
     );
     assert.equal(await second.proxy.localKey(), await first.proxy.localKey());
+  });
+
+  it('a follower shows the requests of the owner, and what is left of them when it takes over', async () => {
+    const [first, second] = [open(), open()];
+    await first.proxy.start();
+    await add(first, 'work', 'sk-good');
+    await ask(first);
+    await second.proxy.start();
+    await second.proxy.watchRequests(true);
+    const told = second.untilRequests((records) => records.some(({ state }) => state === 'answered'));
+    await second.proxy.setInspecting(true);
+    await ask(first);
+    await told;
+    const records = await second.proxy.watchRequests(true);
+    assert.deepEqual(records, await first.proxy.watchRequests(false));
+    assert.deepEqual(
+      records.map(({ account, state }) => [account, state]),
+      [
+        ['work', 'answered'],
+        ['work', 'answered'],
+      ],
+    );
+    const [, inspected] = records;
+    assert.equal((await second.proxy.inspectRequest(inspected?.id ?? ''))?.calls.length, 1);
+    assert.deepEqual(await second.proxy.accountModels('work'), await first.proxy.accountModels('work'));
+    const query = { sinceMs: 0, untilMs: Number.MAX_SAFE_INTEGER, bucket: 'hour', utcOffsetMinutes: 0 } as const;
+    assert.equal((await second.proxy.usageSummary(query))[0]?.requests, 2);
+    const serving = second.until(({ state }) => state === 'serving');
+    await first.proxy.dispose();
+    await serving;
+    assert.equal((await second.proxy.watchRequests(true)).length, 2);
   });
 
   it('a change made in a follower is made by the owner, and seen by both', async () => {

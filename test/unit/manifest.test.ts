@@ -34,8 +34,9 @@ const settings: Readonly<Record<string, Setting>> = manifest.contributes.configu
 
 function vscodeSources(): string[] {
   const folder = join(root, 'src', 'vscode');
-  const names = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts'));
-  return names.map((name) => readFileSync(join(folder, name), 'utf8'));
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => readFileSync(join(entry.parentPath, entry.name), 'utf8'));
 }
 
 /** Every text that goes through `l10n.t`. Fails on one that is no plain literal, which no translator could find. */
@@ -58,12 +59,37 @@ describe('manifest', () => {
 
   it('shows only known commands in menus and uses only known context keys', () => {
     const known = new Set<string>(commandIds);
-    for (const { command, when } of manifest.contributes.menus.commandPalette) {
+    const menus: Readonly<Record<string, readonly { command: string; when: string }[]>> = manifest.contributes.menus;
+    const items = Object.values(menus).flat();
+    for (const { command, when } of items) {
       assert.ok(known.has(command), command);
       for (const [key] of when.matchAll(/qwenProxy\.\w+/g)) {
-        assert.ok(['qwenProxy.running', 'qwenProxy.hasAccounts'].includes(key), key);
+        assert.ok(['qwenProxy.running', 'qwenProxy.hasAccounts', 'qwenProxy.accounts'].includes(key), key);
       }
     }
+  });
+
+  it('names only known commands and context keys in the welcome view and the walkthrough', () => {
+    const { walkthroughs, viewsWelcome } = manifest.contributes;
+    const texts: Readonly<Record<string, string>> = readJson('package.nls.json');
+    const links = Object.values(texts).flatMap((text) =>
+      [...text.matchAll(/\(command:([\w.]+)\)/g)].map(([, id]) => id),
+    );
+    assert.ok(links.length >= 9);
+    const events = [...JSON.stringify([walkthroughs, viewsWelcome]).matchAll(/onCommand:([\w.]+)/g)].map(
+      ([, id]) => id,
+    );
+    const known: readonly (string | undefined)[] = commandIds;
+    assert.deepEqual(
+      [...links, ...events].filter((id) => !known.includes(id)),
+      [],
+    );
+    const chinese: Readonly<Record<string, string>> = readJson('package.nls.zh-cn.json');
+    const commandsOf = (text = '') => [...text.matchAll(/command:[\w.]+/g)].map(([id]) => id);
+    for (const [key, text] of Object.entries(texts)) assert.deepEqual(commandsOf(chinese[key]), commandsOf(text), key);
+    const set = readFileSync(join(root, 'src', 'vscode', 'context-keys.ts'), 'utf8');
+    for (const [, key] of JSON.stringify([walkthroughs, viewsWelcome]).matchAll(/(?:onContext:|!)(qwenProxy\.\w+)/g))
+      assert.ok(set.includes(`'${key}'`), key);
   });
 
   it('mirrors the environment table, but for secrets', () => {

@@ -116,8 +116,8 @@ describe('errors per client', () => {
     claude: 'claude-cli/2.1.330 (external, cli)',
     codex: 'codex_exec/0.169.0 (Debian; x86_64)',
     qwen: 'QwenCode/0.24.4 (linux; x64)',
-    cline: 'Cline/3.0.65',
-    continue: 'Continue/1.5.47',
+    cline: 'ai-sdk/openai-compatible/3.0.37 ai-sdk/provider-utils/5.0.30 runtime/bun/1.3.13',
+    continue: 'ls/JS 5.23.2',
     opencode: 'opencode/1.18.33 ai-sdk/provider-utils',
   } as const;
   type Agent = keyof typeof agents;

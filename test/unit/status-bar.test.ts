@@ -39,6 +39,11 @@ function snapshot(over: Partial<ProxySnapshot> = {}): ProxySnapshot {
   };
 }
 
+function withLeft(...shares: readonly (number | undefined)[]): AccountSummary {
+  const window = { name: 'day', usedRequests: 1, usedTokens: 1, resetsMs: 0 } as const;
+  return account({ windows: shares.map((left) => ({ ...window, ...(left !== undefined && { left }) })) });
+}
+
 const view = (value: ProxySnapshot) => toStatusBarView(value, english, 'en');
 const cooling = account({
   id: 'b',
@@ -51,11 +56,11 @@ const cooling = account({
 describe('status bar', () => {
   const accounts = [account(), account({ id: 'c' }), cooling];
   const table: readonly [string, ProxySnapshot, Partial<ReturnType<typeof view>>][] = [
-    ['ready', snapshot({ accounts }), { text: '$(cloud) Qwen 2/3 · 14', command: 'qwenProxy.showAccounts' }],
+    ['ready', snapshot({ accounts }), { text: '$(cloud) Qwen 2/3', command: 'qwenProxy.showAccounts' }],
     [
       'none ready',
       snapshot({ accounts: [cooling] }),
-      { text: '$(warning) Qwen 0/1 · 14', background: 'warning', command: 'qwenProxy.showAccounts' },
+      { text: '$(warning) Qwen 0/1', background: 'warning', command: 'qwenProxy.showAccounts' },
     ],
     ['no account', snapshot({ accounts: [] }), { background: 'warning', command: 'qwenProxy.login' }],
     ['starting', snapshot({ state: 'starting' }), { text: '$(sync~spin) Qwen', command: 'qwenProxy.showAccounts' }],
@@ -80,11 +85,25 @@ describe('status bar', () => {
     it(`shows ${name}`, () => assert.partialDeepStrictEqual(view(given), expected));
   }
 
+  const shares: readonly [string, readonly AccountSummary[], string][] = [
+    ['the tightest window', [withLeft(0.9, 0.389), withLeft(0.5)], '$(cloud) Qwen 2/2 · 38 % left'],
+    ['nothing where no limit is known', [withLeft(undefined)], '$(cloud) Qwen 1/1'],
+    [
+      'only what ready accounts have left, as long as there are any',
+      [{ ...withLeft(0), state: 'exhausted' }, withLeft(0.5)],
+      '$(cloud) Qwen 1/2 · 50 % left',
+    ],
+    ['an empty window', [{ ...withLeft(0), state: 'exhausted' }], '$(warning) Qwen 0/1 · 0 % left'],
+  ];
+  for (const [name, given, text] of shares) {
+    it(`shows ${name}`, () => assert.equal(view(snapshot({ accounts: given })).text, text));
+  }
+
   it('has no background while all is well', () => assert.equal(view(snapshot()).background, undefined));
 
   it('says in words what the icons show', () => {
-    assert.equal(view(snapshot()).label, 'Qwen Proxy: 1 of 1 accounts ready, 14 requests today');
-    assert.equal(view(snapshot({ requestsToday: 1 })).label, 'Qwen Proxy: 1 of 1 accounts ready, 1 request today');
+    assert.equal(view(snapshot()).label, 'Qwen Proxy: 1 of 1 accounts ready');
+    assert.equal(view(snapshot({ accounts: [withLeft(0.5)] })).label, 'Qwen Proxy: 1 of 1 accounts ready, 50 % left');
   });
 
   it('lists each account with its reason in the tooltip', () => {
@@ -136,8 +155,8 @@ describe('status bar', () => {
       }),
     );
     const plain = tooltip.replaceAll('\\', '');
-    assert.match(plain, /5 hours: 62 % left, fresh .+, about 40 min left at this pace/);
-    assert.match(plain, /Month: 5 requests, 1\.2M tokens/);
+    assert.match(plain, /▰▰▰▰▰▱▱▱ 5 hours: 62 % left, fresh .+, about 40 min left at this pace/);
+    assert.match(plain, /— Month: 5 requests, 1\.2M tokens/);
     assert.match(plain, /qwen3-max: too fast/);
   });
 });

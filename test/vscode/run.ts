@@ -20,6 +20,10 @@ if (values.grep !== undefined) mocha.grep(values.grep);
 for (const name of [
   'package',
   'login',
+  'accounts-view',
+  'dashboard',
+  'walkthrough',
+  'chinese',
   'sign-in',
   'serving',
   'windows',

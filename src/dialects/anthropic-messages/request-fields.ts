@@ -65,18 +65,19 @@ export function translateFields(body: JsonObject): JsonObject {
   const chat = messagesFields.map(({ name, chat }) =>
     body[name] === undefined || body[name] === null || chat === undefined ? {} : chat(body[name], body),
   );
-  return { ...Object.assign({}, ...chat), thinking: thinkingOf(body) };
+  return { ...Object.assign({}, ...chat), ...thinkingFields(body) };
 }
 
 /**
  * Anthropic's models think only when asked to. Qwen's newer ones think unless told not to, so silence is said aloud:
- * a title or a search query is no matter for minutes of thought.
+ * a title or a search query is no matter for minutes of thought. It is said in the field that goes to no model as it is.
  */
-function thinkingOf(body: JsonObject): JsonObject {
+function thinkingFields(body: JsonObject): JsonObject {
   const thinking = objectField(body, 'thinking');
-  if (!isThinking(body)) return { type: 'disabled' };
-  const budget = thinking?.budget_tokens;
-  return { type: 'enabled', ...(typeof budget === 'number' && { budget_tokens: budget }) };
+  if (thinking === undefined) return { reasoning: { enabled: false } };
+  if (!isThinking(body)) return { thinking: { type: 'disabled' } };
+  const budget = thinking.budget_tokens;
+  return { thinking: { type: 'enabled', ...(typeof budget === 'number' && { budget_tokens: budget }) } };
 }
 
 function isThinking(body: JsonObject): boolean {

@@ -2,21 +2,14 @@ import * as v from 'valibot';
 import { isJsonObject, type JsonObject } from '../../core/json.ts';
 import { invalid } from './invalid.ts';
 
-const required = 'Field required';
-const text = v.string((issue) => (issue.input === undefined ? required : 'Input should be a valid string'));
-const integer = v.pipe(
-  v.number((issue) => (issue.input === undefined ? required : 'Input should be a valid integer')),
-  v.integer('Input should be a valid integer'),
-);
+const text = v.string('Input should be a valid string');
+const integer = v.pipe(v.number('Input should be a valid integer'), v.integer('Input should be a valid integer'));
 const number = v.nullish(v.number('Input should be a valid number'));
 const boolean = v.nullish(v.boolean('Input should be a valid boolean'));
-const object = (issue: v.BaseIssue<unknown>) =>
-  issue.input === undefined ? required : 'Input should be a valid dictionary';
-const list = (issue: v.BaseIssue<unknown>) => (issue.input === undefined ? required : 'Input should be a valid list');
+const object = 'Input should be a valid dictionary';
+const list = 'Input should be a valid list';
 const typed = v.looseObject({ type: text }, object);
-const content = v.union([v.string(), v.array(v.unknown())], (issue) =>
-  issue.input === undefined ? required : 'Input should be a valid string or a list of blocks',
-);
+const content = v.union([v.string(), v.array(v.unknown())], 'Input should be a valid string or a list of blocks');
 const named = v.looseObject({ name: v.pipe(text, v.minLength(1, 'String should have at least 1 character')) }, object);
 
 /** The fields we act on; others are tolerated, because betas add new ones all the time. */
@@ -26,8 +19,9 @@ const shared = {
     v.array(
       v.looseObject(
         {
-          role: v.picklist(['user', 'assistant', 'system', 'developer'], (issue) =>
-            issue.input === undefined ? required : "Input should be 'user', 'assistant' or 'system'",
+          role: v.picklist(
+            ['user', 'assistant', 'system', 'developer'],
+            "Input should be 'user', 'assistant' or 'system'",
           ),
           content,
         },
@@ -46,7 +40,7 @@ const shared = {
         v.looseObject({ type: v.picklist(['auto', 'any', 'none']), disable_parallel_tool_use: boolean }),
         v.looseObject({ type: v.literal('tool'), disable_parallel_tool_use: boolean, ...named.entries }),
       ],
-      (issue) => (isJsonObject(issue.input) ? "Input should be 'auto', 'any', 'tool' or 'none'" : object(issue)),
+      "Input should be 'auto', 'any', 'tool' or 'none'",
     ),
   ),
   thinking: v.nullish(v.looseObject({ type: text, budget_tokens: v.nullish(integer) }, object)),
@@ -110,5 +104,6 @@ function check(schema: v.GenericSchema, value: unknown, path: string): void {
   if (result.success) return;
   const [issue] = result.issues;
   const keys = issue.path?.map(({ key }) => String(key)) ?? [];
-  throw invalid([path, ...keys].filter((part) => part !== '').join('.'), issue.message);
+  const text = issue.input === undefined ? 'Field required' : issue.message;
+  throw invalid([path, ...keys].filter((part) => part !== '').join('.'), text);
 }

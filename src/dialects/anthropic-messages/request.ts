@@ -24,11 +24,13 @@ export function decodeMessagesRequest(body: unknown, settings: Pick<ProxySetting
 }
 
 /** Checks a body of `count_tokens`, which has no `max_tokens`. @throws GatewayError `invalid_request` naming the field. */
-export function decodeCountRequest(body: unknown): Pick<GenerationRequest, 'model' | 'body'> & { chat: JsonObject } {
+export function decodeCountRequest(
+  body: unknown,
+): Pick<GenerationRequest, 'model'> & { readonly messagesBody: JsonObject; readonly chat: JsonObject } {
   const checked = checkMessagesBody(body, { isCount: true });
   return {
     model: modelAsked(stringField(checked, 'model')),
-    body: checked,
+    messagesBody: checked,
     chat: translateRequest(checked).chat,
   };
 }

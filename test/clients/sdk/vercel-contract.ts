@@ -11,6 +11,9 @@ export interface VercelProvider {
   readonly readsReasoning: boolean;
 }
 
+// It prints a warning for every model that it does not know.
+Object.assign(globalThis, { AI_SDK_LOG_WARNINGS: false });
+
 const city = z.object({ city: z.string() });
 const weatherCalls = ['Paris', 'Rome'].map((name) => ({
   id: `call_${name}`,

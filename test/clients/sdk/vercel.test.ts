@@ -1,3 +1,4 @@
+import { createAnthropic } from '@ai-sdk/anthropic';
 import { createOpenAI } from '@ai-sdk/openai';
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
 import { clientKey } from '../../support/server-proxy.ts';
@@ -30,6 +31,14 @@ describe('clients: Vercel AI SDK, @ai-sdk/openai on Responses', function () {
   this.timeout(20_000);
   itWorksWithVercel({
     model: (url, id) => createOpenAI({ baseURL: `${url}/v1`, apiKey: clientKey })(id),
+    readsReasoning: true,
+  });
+});
+
+describe('clients: Vercel AI SDK, @ai-sdk/anthropic', function () {
+  this.timeout(20_000);
+  itWorksWithVercel({
+    model: (url, id) => createAnthropic({ baseURL: `${url}/anthropic/v1`, authToken: clientKey })(id),
     readsReasoning: true,
   });
 });

@@ -11,6 +11,8 @@ export interface AgentClient {
   readonly ownTool: string;
   /** Whether it sends the model's reasoning back with the conversation. */
   readonly replaysReasoning: boolean;
+  /** Whether it asks again, every time, when an answer breaks off that it has seen the beginning of. */
+  readonly retriesCutStreams: boolean;
   /** Calls of its own tools, with paths inside the stage's project. */
   readCall(stage: Stage, path: string): ScriptedToolCall;
   editCall(stage: Stage, path: string, from: string, to: string): ScriptedToolCall;

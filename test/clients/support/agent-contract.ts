@@ -106,6 +106,13 @@ function itWorksAsAnAgent(client: AgentClient): void {
     assert.match(JSON.stringify(lastRequest().messages), /你好🙂/);
   });
 
+  it('gets a long answer whole', async () => {
+    const pieces = Array.from({ length: 80 }, (_, index) => `${index} ${'x'.repeat(500)} `);
+    scriptTurns(stage.simulator, ownTool, [{ text: [...pieces, 'end'] }]);
+    const { stdout } = await run('Write a long text.');
+    assert.ok(stdout.includes(`${pieces.join('')}end`), stdout.slice(-200));
+  });
+
   it('does not see one 500', async () => {
     spoil(stage.simulator, ownTool, { kind: 'error', id: 69 }, 1);
     scriptEdit();
@@ -122,6 +129,26 @@ function itWorksAsAnAgent(client: AgentClient): void {
     assert.equal(upstreamFailures(), 4);
     assert.equal((await failedRequests()).length, 1);
   });
+
+  it('ends and tells why when the quotas are used up', async () => {
+    stage.simulator.fail({ fault: { kind: 'error', id: 33 }, times: Number.POSITIVE_INFINITY });
+    const result = await client.run(stage, 'Change the greeting.');
+    assert.equal(result.code, 1, report(stage, result));
+    assert.match(result.stdout + result.stderr, /quota/i);
+    // Beside its own, at most the one for a title: nobody asks again for what does not come.
+    assert.ok((await stage.ledger()).length <= 2, report(stage, result));
+  });
+
+  if (client.retriesCutStreams)
+    it('recovers from a stream that is cut', async () => {
+      spoil(stage.simulator, ownTool, { kind: 'cut', atByte: 900 }, 1);
+      scriptEdit();
+      await assertEdited(await run('Change the greeting.'));
+      assert.deepEqual(
+        (await failedRequests()).map(({ outcome }) => outcome),
+        ['cut'],
+      );
+    });
 }
 
 /** Everything that tells why a client did not do what it should. */

@@ -12,6 +12,8 @@ export const cline: AgentClient = {
   dialect: 'openai-chat',
   ownTool: 'editor',
   replaysReasoning: true,
+  // Only where the cut reaches it together with the headers.
+  retriesCutStreams: false,
   readCall: ({ project }, path) => call('read_files', { files: [{ path: join(project, path) }] }),
   editCall: ({ project }, path, from, to) =>
     call('editor', { path: join(project, path), old_text: from, new_text: to }),

@@ -17,6 +17,7 @@ export function codex(tool: CodexTool): AgentClient {
     dialect: 'openai-responses',
     ownTool: 'exec_command',
     replaysReasoning: true,
+    retriesCutStreams: true,
     readCall: (_stage, path) => shell(`cat ${path}`),
     editCall: (_stage, path, from, to) =>
       isPatch

@@ -10,6 +10,7 @@ export const continueCli: AgentClient = {
   dialect: 'openai-chat',
   ownTool: 'MultiEdit',
   replaysReasoning: false,
+  retriesCutStreams: true,
   readCall: ({ project }, path) => call('Read', { filepath: join(project, path) }),
   editCall: ({ project }, path, from, to) =>
     call('MultiEdit', { file_path: join(project, path), edits: [{ old_string: from, new_string: to }] }),

@@ -9,6 +9,8 @@ export const opencode: AgentClient = {
   dialect: 'openai-chat',
   ownTool: 'edit',
   replaysReasoning: true,
+  // It asks again, but first runs the calls that it has of the broken answer.
+  retriesCutStreams: false,
   readCall: ({ project }, path) => call('read', { filePath: join(project, path) }),
   editCall: ({ project }, path, from, to) =>
     call('edit', { filePath: join(project, path), oldString: from, newString: to }),

@@ -10,6 +10,7 @@ export function qwenCode(authType: 'openai' | 'openai-responses'): AgentClient {
     dialect: authType === 'openai' ? 'openai-chat' : 'openai-responses',
     ownTool: 'tool_search',
     replaysReasoning: true,
+    retriesCutStreams: true,
     readCall: ({ project }, path) => call('read_file', { file_path: join(project, path) }),
     editCall: ({ project }, path, from, to) =>
       call('edit', { file_path: join(project, path), old_string: from, new_string: to }),

@@ -30,7 +30,8 @@ export function quickPickOf(page: Page): QuickPick {
     labels: () => waitFor('a quick pick with rows', () => shownLabels(page)),
     async choose(label) {
       await waitFor(`a quick pick with "${label}"`, () => shownLabels(page));
-      if (await clickRow(page, label)) return;
+      // The rows of the list before may still be there for a moment.
+      if (await clickRow(page, label).catch(() => false)) return;
       await inputOf(page).fill(label);
       await waitForRow(page, label);
     },

@@ -48,6 +48,8 @@ export interface VsCodeWindow {
   screenshot(name: string): Promise<string>;
   /** Chooses a theme as a user does; it is a setting, so it changes in every window of the server. */
   setTheme(theme: Theme): Promise<void>;
+  /** Loads the window anew, in another theme. */
+  reload(theme: Theme): Promise<void>;
   /** Closes the page, and the browser if it was started for it. */
   close(): Promise<void>;
 }
@@ -76,14 +78,19 @@ export async function openWindow(server: VsCodeServer, options: WindowOptions = 
     const statusBar = page.locator('.monaco-workbench .part.statusbar');
     await waitFor('the workbench with its status bar', () => statusBar.locator('.statusbar-item').first().isVisible());
     if (options.theme) await waitForTheme(page, options.theme);
-    return { page, context, tests, ...helpersOf(page), close };
+    const reload = async (theme: Theme) => {
+      await server.updateUserSettings({ 'workbench.colorTheme': themes[theme].name });
+      await page.reload();
+      await waitForTheme(page, theme);
+    };
+    return { page, context, tests, ...helpersOf(page), reload, close };
   } catch (error) {
     await close();
     throw error;
   }
 }
 
-function helpersOf(page: Page): Omit<VsCodeWindow, 'page' | 'context' | 'tests' | 'close'> {
+function helpersOf(page: Page): Omit<VsCodeWindow, 'page' | 'context' | 'tests' | 'reload' | 'close'> {
   return {
     quickPick: quickPickOf(page),
     inputBox: inputBoxOf(page),

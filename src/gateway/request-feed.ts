@@ -1,0 +1,95 @@
+import type { RequestRecord } from '../core/activity.ts';
+import type { Clock } from '../core/contracts.ts';
+import type { Ending, TracedRequest } from './trace.ts';
+
+/** Requests that are remembered; an editor stays open for weeks. */
+const keptRequests = 200;
+/** Changes of this long become one announcement: a client with many streams at once must not flood the windows. */
+const gatherMs = 100;
+
+/** The last requests, whoever served them: a window that takes over goes on with what it was told. */
+export interface RequestFeed {
+  /** Takes note of a step of a request of our own. */
+  note(traced: TracedRequest, ending?: Ending): void;
+  /** Takes over what the owner told. */
+  adopt(records: readonly RequestRecord[]): void;
+  /** Nobody will tell the end of what is open: the window that served it is gone. */
+  abandonOpen(): void;
+  /** Oldest first. */
+  list(): readonly RequestRecord[];
+}
+
+export interface RequestFeedOptions {
+  readonly clock: Clock;
+  /** Told what is new or changed, a moment after it was. */
+  readonly onChange: (records: readonly RequestRecord[]) => void;
+}
+
+export function createRequestFeed({ clock, onChange }: RequestFeedOptions): RequestFeed {
+  const records = new Map<string, RequestRecord>();
+  let changed: Set<string> | undefined;
+
+  const announce = (id: string) => {
+    if (changed !== undefined) return void changed.add(id);
+    changed = new Set([id]);
+    void clock.sleep(gatherMs).then(
+      () => {
+        const due = [...(changed ?? [])].flatMap((each) => records.get(each) ?? []);
+        changed = undefined;
+        if (due.length > 0) onChange(due);
+      },
+      () => {},
+    );
+  };
+  const keep = (record: RequestRecord) => {
+    records.set(record.id, record);
+    if (records.size > keptRequests) {
+      const oldest = [...records.values()].find(({ state }) => state !== 'open') ?? record;
+      records.delete(oldest.id);
+    }
+    announce(record.id);
+  };
+
+  return {
+    note: (traced, ending) => keep(recordOf(traced, clock.now(), ending)),
+    adopt: (told) => told.forEach(keep),
+    abandonOpen() {
+      for (const record of records.values()) if (record.state === 'open') keep({ ...record, state: 'cut' });
+    },
+    list: () => [...records.values()],
+  };
+}
+
+/** What is known of a request at this step. */
+export function recordOf(
+  { dialect, request, exchange, trace }: TracedRequest,
+  nowMs: number,
+  ending?: Ending,
+): RequestRecord {
+  const { lease, lane, attempts, startedMs, firstOutputMs } = trace;
+  const { usage } = ending ?? {};
+  return {
+    id: exchange.requestId,
+    startedMs,
+    state: ending?.outcome ?? 'open',
+    ...(exchange.userAgent !== undefined && { client: exchange.userAgent.split(' ', 1)[0]?.slice(0, 80) ?? '' }),
+    dialect: dialect.id,
+    ...(lane !== undefined && { lane }),
+    stream: request.stream,
+    ...(request.model !== undefined && { modelAsked: request.model }),
+    ...(lease && { model: lease.model, account: lease.account.id }),
+    attempts: attempts.map(({ account, committed, error }) => ({
+      account,
+      committed: committed === true,
+      ...(error !== undefined && { error }),
+    })),
+    ...(ending && { status: ending.status, durationMs: nowMs - startedMs }),
+    ...(ending?.error !== undefined && { error: ending.error }),
+    ...(firstOutputMs !== undefined && { ttftMs: firstOutputMs - startedMs }),
+    ...(usage && {
+      inputTokens: usage.inputTokens,
+      outputTokens: usage.outputTokens,
+      cachedTokens: usage.cachedTokens,
+    }),
+  };
+}

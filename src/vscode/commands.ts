@@ -8,6 +8,7 @@ import { createClientLoader } from './client-features.ts';
 import type { CommandId } from './command-ids.ts';
 import { exportUsage } from './export-usage.ts';
 import { copyApiKey, copyEndpoint, restartProxy, startProxy, useFreePort } from './lifecycle.ts';
+import { login } from './login.ts';
 import type { SignIn } from './sign-in.ts';
 import { removeAccount, testAccount } from './verdict.ts';
 import type { Dashboard } from './views/dashboard-panel.ts';

@@ -20,7 +20,8 @@ const budgets = {
   'dist/extension.js': 60_000,
   'dist/views.js': 90_000,
   'dist/cli.js': 120_000,
-  'dist/server.js': 1_200_000,
+  // Loaded in a thread of its own: what it costs is the package's size, not the start of the editor.
+  'dist/server.js': 1_250_000,
   'dist/tokenizer.js': 20_000,
   'dist/webview/login.js': 20_000,
   'dist/webview/login.css': 10_000,

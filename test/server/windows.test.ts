@@ -120,7 +120,7 @@ describe('windows of one install', () => {
     await ask(first);
     await second.proxy.start();
     await second.proxy.watchRequests(true);
-    const told = second.untilRequests((records) => records.some(({ state }) => state === 'answered'));
+    const told = second.untilRequests((records) => records.filter(({ state }) => state === 'answered').length === 2);
     await second.proxy.setInspecting(true);
     await ask(first);
     await told;

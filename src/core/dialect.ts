@@ -91,6 +91,11 @@ export interface Dialect extends ErrorDialect {
   decodeRequest(body: unknown, settings: Pick<ProxySettings, 'stream'>): GenerationRequest;
   /** Sent while the client waits; must mean nothing to it. */
   readonly ping: string;
+  /**
+   * A failed stream ends with its connection, not as HTTP has it, because the format has no event that says how it ended:
+   * opencode runs the calls of a broken answer once it has ended cleanly.
+   */
+  readonly breaksFailedStreams?: boolean;
   /** The truthful last words of a stream that failed before its answer began. */
   encodeStreamError(error: GatewayError, requestId: string): string;
 }

@@ -5,6 +5,7 @@ import { GatewayError } from '../core/errors.ts';
 import { isJsonObject, type JsonObject, numberField, parseJson } from '../core/json.ts';
 import { readText } from '../core/upstream.ts';
 import { editCountRequest, speaksAnthropicNatively } from '../upstream/anthropic-native.ts';
+import { plan } from '../upstream/plans.ts';
 import type { Transport } from '../upstream/transport.ts';
 import { withCredential } from './send.ts';
 
@@ -39,7 +40,7 @@ export interface TokenCount {
 }
 
 /**
- * Counts a prompt: by the upstream, which does so for nothing and knows the model's own vocabulary, where the first ready
+ * Counts a prompt: by the upstream, which does so for nothing and knows the model's own vocabulary, where a ready
  * account has such an endpoint; else here. No account's health is touched, and no request of a plan is used.
  */
 export function createTokenCount(options: CountTokensOptions) {
@@ -53,7 +54,8 @@ export function createTokenCount(options: CountTokensOptions) {
     const chosen = options.modelFor(account, model);
     const isAsked = messagesBody !== undefined && chosen !== undefined && speaksAnthropicNatively(chosen);
     const edited = isAsked ? editCountRequest(messagesBody, chosen) : undefined;
-    if (edited === undefined) return undefined;
+    const mayHaveEndpoint = plan(account.plan)?.formats.includes('anthropic-messages') === true;
+    if (edited === undefined || !mayHaveEndpoint) return undefined;
     const kind = kindOf(kinds, account);
     return withCredential(kind, signal, async ({ authorization, endpoints }) => {
       if (endpoints.anthropic === undefined || kind.send !== undefined) return undefined;
@@ -78,16 +80,17 @@ export function createTokenCount(options: CountTokensOptions) {
     request: CountedRequest,
     { signal, userAgent }: { readonly signal: AbortSignal; readonly userAgent: string | undefined },
   ): Promise<TokenCount> => {
-    const [account] = options.accounts();
-    if (account !== undefined) {
+    const accounts = options.accounts();
+    const patience = AbortSignal.any([signal, AbortSignal.timeout(patienceMs)]);
+    for (const account of accounts)
       try {
-        const patience = AbortSignal.any([signal, AbortSignal.timeout(patienceMs)]);
         const inputTokens = await countUpstream(account, request, { signal: patience, userAgent });
         if (inputTokens !== undefined) return { inputTokens, isEstimate: false };
       } catch (error) {
         logger.debug('The upstream did not count; counting here.', { account: account.id, reason: String(error) });
+        break;
       }
-    }
+    const [account] = accounts;
     const model = (account && options.modelFor(account, request.model)) ?? request.model ?? '';
     const { tokens, isEstimate } = await options.countLocally(request.chat, model);
     return { inputTokens: tokens, isEstimate };

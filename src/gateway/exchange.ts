@@ -24,6 +24,8 @@ export interface Exchange {
   write(bytes: string | Buffer): Promise<void>;
   /** Ends the stream with its last bytes. */
   endStream(lastBytes: string): Promise<void>;
+  /** Sends last bytes and closes the connection without the stream's end: nobody can take it for a whole one. */
+  breakStream(lastBytes: string): Promise<void>;
   /** Sends a whole JSON answer. */
   sendJson(status: number, headers: Readonly<Record<string, string>>, body: JsonObject): Promise<void>;
 }

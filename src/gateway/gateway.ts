@@ -192,7 +192,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     try {
       if (exchange.isOpen) {
         const lastWords = begun?.fail?.(error) ?? dialect.encodeStreamError(error, exchange.requestId);
-        await exchange.endStream(lastWords);
+        await (dialect.breaksFailedStreams ? exchange.breakStream(lastWords) : exchange.endStream(lastWords));
       } else await exchange.sendJson(status, headers, body);
     } catch (failure) {
       logger.debug('The client left before it could be told.', {

@@ -156,6 +156,11 @@ function watchedExchange(exchange: Exchange, { request, events }: Kept): Exchang
       events.end();
       return exchange.endStream(lastBytes);
     },
+    breakStream(lastBytes) {
+      events.push(Buffer.from(lastBytes));
+      events.end();
+      return exchange.breakStream(lastBytes);
+    },
     sendJson(status, headers, body) {
       request.status = status;
       events.add(redactObject(body));

@@ -68,6 +68,11 @@ export function createNodeExchange({ request, response, requestId, stopping }: N
       await write(response, lastBytes);
       response.end();
     },
+    async breakStream(lastBytes) {
+      await write(response, lastBytes);
+      // What was written goes out before the connection ends.
+      response.socket?.destroySoon();
+    },
     async sendJson(status, headers, body) {
       sendJson(response, status, { ...headers, 'x-request-id': requestId, 'request-id': requestId }, body);
     },

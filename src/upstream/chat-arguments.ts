@@ -32,8 +32,9 @@ export class ToolArguments {
     const text = this.#text;
     if (this.isComplete && text.endsWith(piece)) return '';
     if (piece.length < text.length || !piece.startsWith(text)) return piece;
-    // An object may begin after these: `{"a":` and `{"a":1}` may be pieces of `{"a":{"a":1}}`.
-    const mayNest = !this.#isInString && [':', '[', ','].includes(this.#lastSign);
+    // An object may begin after these: `{"a":` and `{"a":1}` may be pieces of `{"a":{"a":1}}`. And a brace may be in a
+    // string that the piece ends: `{"` and `{":1}` are pieces of `{"{":1}`.
+    const mayNest = this.#isInString ? /^\{\s*"\s*[:,}\]]/.test(piece) : [':', '[', ','].includes(this.#lastSign);
     if (mayNest && !this.#isCumulative) return piece;
     this.#isCumulative = true;
     return piece.slice(text.length);

@@ -1,4 +1,5 @@
 import { isJsonObject, type JsonObject, objectItems } from '../core/json.ts';
+import { takesCacheMarks } from './chat-cache-marks.ts';
 import type { ChatModel } from './chat-model.ts';
 import { refusal } from './chat-refusal.ts';
 import { repairToolMessages } from './chat-repair.ts';
@@ -30,7 +31,9 @@ export function editMessages(
       edited.push({ role: 'user', content: seen });
       seen = [];
     }
-    const plain = withoutNulls(message.role === 'developer' ? { ...message, role: 'system' } : message);
+    const plain = withOneReasoning(
+      withoutNulls(message.role === 'developer' ? { ...message, role: 'system' } : message),
+    );
     if (message.role === 'tool') {
       const { text, media } = readToolContent(plain.content, `messages[${index}].content`, model);
       seen.push(...media);
@@ -51,6 +54,13 @@ function withoutNulls(message: JsonObject): JsonObject {
   return entries.some(isNothing) ? Object.fromEntries(entries.filter((entry) => !isNothing(entry))) : message;
 }
 
+/** Qwen Code sends the same thinking under OpenRouter's name too: once is enough to pay for. */
+function withOneReasoning(message: JsonObject): JsonObject {
+  if (message.role !== 'assistant' || typeof message.reasoning !== 'string') return message;
+  const { reasoning, ...rest } = message;
+  return { ...rest, reasoning_content: message.reasoning_content ?? reasoning };
+}
+
 /** "input content must be a string.": text parts become one text, unless they carry marks of the explicit cache. */
 function flatten(message: JsonObject, index: number, model: ChatModel): JsonObject {
   const { content } = message;
@@ -58,7 +68,7 @@ function flatten(message: JsonObject, index: number, model: ChatModel): JsonObje
   refuseUnreadable(content, `messages[${index}].content`, model);
   if (!(model.isTextOnly || model.losesParts)) return message;
   const isMarked = content.some((part) => isJsonObject(part) && isJsonObject(part.cache_control));
-  return isMarked && !model.losesParts ? message : flattenText(message);
+  return isMarked && takesCacheMarks(model.id) ? message : flattenText(message);
 }
 
 /** A message whose parts are all text, with one string in their place; any other comes back as it is. */

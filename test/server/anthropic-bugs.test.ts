@@ -301,13 +301,43 @@ describe('server: known bugs of Anthropic bridges', () => {
   it('A18 a system message in the middle keeps its place', async () => {
     for (const role of ['system', 'developer'])
       for (const content of ['Be brief.', [text('Be brief.', { cache_control: { type: 'ephemeral' } })]]) {
-        await at.message({ system: 'You are X.', messages: [user('a'), { role, content }, assistant('b'), user('c')] });
+        await at.message({
+          system: 'You are X.',
+          messages: [user('a'), assistant('b'), { role, content }, user('c')],
+        });
         assert.deepEqual(
           at.sentMessages.map((message) => message.role),
-          ['system', 'user', 'system', 'assistant', 'user'],
+          ['system', 'user', 'assistant', 'system', 'user'],
         );
-        assert.ok(JSON.stringify(at.sentMessages[2]).includes('Be brief.'));
+        assert.ok(JSON.stringify(at.sentMessages[3]).includes('Be brief.'));
       }
+  });
+
+  it('A18 a system message that the model has to answer to does so in every turn', async () => {
+    const first = [user('a'), { role: 'system', content: [text('Rules.', { cache_control: { type: 'ephemeral' } })] }];
+    await at.message({ messages: first });
+    const sentFirst = at.sentMessages;
+    assert.deepEqual(
+      sentFirst.map(({ role }) => role),
+      ['user', 'user'],
+    );
+    assert.match(JSON.stringify(sentFirst[1]), /<system-reminder>\\nRules\.\\n<.system-reminder>/);
+    await at.message({
+      tools,
+      messages: [
+        user('a'),
+        { role: 'system', content: 'Rules.' },
+        assistant([toolUse('1')]),
+        user([toolResult('1', 'x')]),
+        { role: 'system', content: 'More.' },
+      ],
+    });
+    assert.deepEqual(
+      at.sentMessages.map(({ role }) => role),
+      ['user', 'user', 'assistant', 'tool', 'user'],
+    );
+    const [, later] = at.sentMessages;
+    assert.equal(later?.content, objectsOf(sentFirst[1]?.content)[0]?.text, 'the same text as it was');
   });
 
   it('A19 an upstream that refuses the role is told in the words Claude Code acts on', async () => {
@@ -542,6 +572,15 @@ describe('server: known bugs of Anthropic bridges', () => {
     const digest = (value: string) => createHash('sha256').update(value).digest('hex');
     assert.equal(digest(render(second.slice(0, first.length))), digest(render(first)));
     assert.deepEqual(second[0], first[0], 'the system prompt is the same to the byte');
+  });
+
+  it('A30 models whose hosts read no marks get plain text', async () => {
+    const content = [{ type: 'text', text: 'a', cache_control: { type: 'ephemeral' } }];
+    await at.message({ model: 'deepseek-v4-pro', system: content, messages: [user(content)] });
+    assert.deepEqual(
+      at.sentMessages.map((message) => message.content),
+      ['a', 'a'],
+    );
   });
 
   it('A31 characters survive every cut between bytes', async () => {

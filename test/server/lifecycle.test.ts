@@ -130,7 +130,7 @@ describe('server: its life', () => {
         },
       );
       await stopped;
-      assert.equal(answer.end, 'clean');
+      assert.equal(answer.end, 'broken');
       assert.match(JSON.stringify(answer.events.at(-1)), /"code":"shutting_down"/);
       assert.ok(!answer.text.includes('[DONE]'));
       await isFree(server.port);

@@ -27,13 +27,14 @@ function assertTruthful(answer: RawAnswer, expected = whole): 'whole' | 'error' 
   const isDone = answer.text.endsWith('data: [DONE]\n\n');
   const last = answer.events.at(-1);
   if (isDone) {
+    assert.equal(answer.end, 'clean');
     assert.equal(textOfEvents(answer), expected);
     assert.ok(!answer.text.includes('"error"'));
     return 'whole';
   }
   assert.ok(last && 'error' in last, `neither [DONE] nor an error at the end: ${answer.text.slice(-200)}`);
   assert.ok(expected.startsWith(textOfEvents(answer)), 'a replay, or foreign text');
-  assert.equal(answer.end, 'clean');
+  assert.equal(answer.end, 'broken', 'a failed stream has no end');
   return 'error';
 }
 

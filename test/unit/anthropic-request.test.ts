@@ -258,6 +258,45 @@ describe('anthropic request: what goes upstream', () => {
     });
 });
 
+describe('anthropic request: deferred tools', () => {
+  const tool = (name: string, more: JsonObject = {}) => ({ name, input_schema: { type: 'object' }, ...more });
+  const deferred = ['found', 'used', 'added', 'never'].map((name) => tool(name, { defer_loading: true }));
+  const messages = [
+    user('x'),
+    assistant([
+      { type: 'tool_use', id: '1', name: 'ToolSearch', input: {} },
+      { type: 'tool_use', id: '2', name: 'used', input: {} },
+    ]),
+    user([
+      { type: 'tool_result', tool_use_id: '1', content: [{ type: 'tool_reference', tool_name: 'found' }] },
+      { type: 'tool_result', tool_use_id: '2', content: 'ok' },
+    ]),
+    { role: 'system', content: [{ type: 'tool_addition', tool: { type: 'tool_reference', name: 'added' } }] },
+  ];
+  const namesOf = (fields: JsonObject) => {
+    const { tools } = translateRequest({ ...base, ...fields }).chat;
+    return (Array.isArray(tools) ? tools : []).map((each) => each.function.name);
+  };
+  it('go along once they were found, used or added', () => {
+    assert.deepEqual(namesOf({ tools: [tool('ToolSearch'), ...deferred], messages }), [
+      'ToolSearch',
+      'found',
+      'used',
+      'added',
+    ]);
+    assert.deepEqual(namesOf({ tools: [tool('ToolSearch'), ...deferred] }), ['ToolSearch']);
+    assert.deepEqual(namesOf({ tools: [tool('a'), ...deferred], tool_choice: { type: 'tool', name: 'never' } }), [
+      'a',
+      'never',
+    ]);
+  });
+  it('go along at once where nobody here could find them', () => {
+    const search = { type: 'tool_search_tool_regex_20251119', name: 'tool_search_tool_regex' };
+    assert.deepEqual(namesOf({ tools: [search, tool('a'), ...deferred] }), ['a', 'found', 'used', 'added', 'never']);
+    assert.deepEqual(namesOf({ tools: deferred }), ['found', 'used', 'added', 'never']);
+  });
+});
+
 describe('anthropic request: what is refused', () => {
   const table: readonly (readonly [string, unknown, string])[] = [
     ['no object', [], ''],

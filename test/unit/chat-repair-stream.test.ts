@@ -49,6 +49,14 @@ const callsOf = (events: readonly Buffer[]) => {
 describe('chat repair: tool calls of streams', () => {
   const cases: readonly (readonly [string, readonly Piece[], readonly string[]])[] = [
     [
+      'a brace in a key where the pieces meet',
+      [
+        { index: 0, id: 'a', name: 'f', args: '{"' },
+        { index: 0, id: '', args: '{":[]}' },
+      ],
+      ['0 a f {"{":[]}'],
+    ],
+    [
       'an index used again for another id',
       [
         { index: 0, id: 'a', name: 'f', args: '{"x":1}' },

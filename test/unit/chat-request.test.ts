@@ -126,6 +126,23 @@ describe('chat request: the edits for Qwen', () => {
       ...user,
     ]);
   });
+  it('thinking under OpenRouter’s name goes once, under Qwen’s', () => {
+    const said = (fields: object) => ({ role: 'assistant', content: 'x', ...fields });
+    const messages = [
+      ...user,
+      said({ reasoning: 'a' }),
+      ...user,
+      said({ reasoning: 'a', reasoning_content: 'b' }),
+      ...user,
+    ];
+    assert.deepEqual(editChatRequest({ messages }, 'qwen3-coder-plus').messages, [
+      ...user,
+      said({ reasoning_content: 'a' }),
+      ...user,
+      said({ reasoning_content: 'b' }),
+      ...user,
+    ]);
+  });
   it('always streams, always counts, and keeps the client’s other stream options', () => {
     const { stream, stream_options } = edit({ stream: false, stream_options: { include_usage: false, x: 1 } });
     assert.deepEqual([stream, stream_options], [true, { include_usage: true, x: 1 }]);

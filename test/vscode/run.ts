@@ -27,6 +27,9 @@ for (const name of [
   'sign-in',
   'serving',
   'windows',
+  'chat-models',
+  'clients',
+  'terminals',
   'in-host',
 ])
   mocha.addFile(join(import.meta.dirname, 'ui', `${name}.test.ts`));

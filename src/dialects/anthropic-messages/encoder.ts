@@ -132,7 +132,7 @@ export class MessageEncoder implements AnswerEncoder {
     let block = this.#blocks[this.#open];
     while (block !== undefined) {
       text += block.write(this.#open);
-      if (!block.isWhole || this.#open === this.#blocks.length - 1) break;
+      if (this.#open === this.#blocks.length - 1 || !block.isWhole) break;
       text += block.close(this.#open);
       block = this.#blocks[++this.#open];
     }

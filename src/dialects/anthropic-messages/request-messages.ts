@@ -32,9 +32,12 @@ export function translateMessages(body: JsonObject): ChatMessages {
     ({ part }) => typeof part.text !== 'string' || !isBillingHeader(part.text),
   );
   const messages: readonly unknown[] = Array.isArray(body.messages) ? body.messages : [];
+  const conversation = messages.flatMap((message, index) =>
+    isJsonObject(message) ? readMessage(message, `messages.${index}`) : [],
+  );
   const placed = keepLastMarks([
     ...(system.length === 0 ? [] : [placeParts('system', system, 'system')]),
-    ...messages.flatMap((message, index) => (isJsonObject(message) ? readMessage(message, `messages.${index}`) : [])),
+    ...conversation.map((each, index) => (isLastOfTurn(conversation, index) ? asReminder(each) : each)),
   ]);
   const last = placed.at(-1);
   // What an assistant message at the end begins, the answer continues.
@@ -95,6 +98,31 @@ function joinTexts(parts: readonly ChatPart[]): readonly ChatPart[] {
     } else joined.splice(-1, 1, { ...next, path: last.path, part: { type: 'text', text: `${before}\n${text}` } });
   }
   return joined;
+}
+
+/** Nobody but the model speaks after this system message. */
+function isLastOfTurn(conversation: readonly Placed[], index: number): boolean {
+  if (conversation[index]?.message.role !== 'system') return false;
+  const next = conversation.slice(index).find(({ message }) => message.role !== 'system');
+  return next === undefined || next.message.role === 'assistant';
+}
+
+/**
+ * Qwen answers users and tools: after a system message "list index out of range" is all it says. Claude Code ends its first
+ * turn with one, so there it is the user's text, in its place, and stays that in later turns, whose prefix it is.
+ */
+function asReminder({ message, ...placed }: Placed): Placed {
+  const { content } = message;
+  const parts: readonly unknown[] = Array.isArray(content) ? content : [{ type: 'text', text: content }];
+  const tagged = parts.map((part, index) => {
+    if (!isJsonObject(part) || typeof part.text !== 'string') return part;
+    const open = index === 0 ? '<system-reminder>\n' : '';
+    const close = index === parts.length - 1 ? '\n</system-reminder>' : '';
+    return { ...part, text: open + part.text + close };
+  });
+  const [only] = tagged;
+  const isPlain = typeof content === 'string' && isJsonObject(only);
+  return { ...placed, message: { role: 'user', content: isPlain ? only.text : tagged } };
 }
 
 /** A result in text and pictures; that it is a failure has no field of its own in Chat Completions. */

@@ -62,10 +62,7 @@ const knownTools: readonly (readonly [type: RegExp, description: string, schema:
  * it is left out, as the other ones are.
  */
 export function translateTools(body: JsonObject): ChatTools {
-  const given = [
-    ...objectItems(body, 'tools').map((tool, index) => ({ tool, path: `tools.${index}` })),
-    ...addedTools(body).map((tool) => ({ tool, path: 'messages' })),
-  ];
+  const given = [...loadedTools(body), ...addedTools(body).map((tool) => ({ tool, path: 'messages' }))];
   const functions = given.flatMap(({ tool, path }) => {
     const translated = translateTool(tool);
     return translated === undefined ? [] : [{ translated, path }];
@@ -88,6 +85,33 @@ export function translateTools(body: JsonObject): ChatTools {
     paths: functions.map(({ path }) => path),
     dropped: names,
   };
+}
+
+interface GivenTool {
+  readonly tool: JsonObject;
+  readonly path: string;
+}
+
+/**
+ * A deferred tool is in no prompt until a search has found it: Claude Code keeps a placeholder and its MCP tools back this way.
+ * Where Anthropic's servers would search, and where nothing else is offered, all are loaded.
+ */
+function loadedTools(body: JsonObject): readonly GivenTool[] {
+  const all = objectItems(body, 'tools').map((tool, index) => ({ tool, path: `tools.${index}` }));
+  const isDeferred = ({ tool }: GivenTool) => tool.defer_loading === true;
+  const isSearchedByServer = all.some(({ tool }) => /^tool_search_/.test(String(tool.type)));
+  if (isSearchedByServer || all.every(isDeferred)) return all;
+  const found = new Set([
+    objectField(body, 'tool_choice')?.name,
+    ...objectItems(body, 'messages').flatMap((message) => objectItems(message, 'content').flatMap(toolsNamedBy)),
+  ]);
+  return all.filter((given) => !isDeferred(given) || found.has(given.tool.name));
+}
+
+function toolsNamedBy(block: JsonObject): readonly unknown[] {
+  if (block.type === 'tool_use') return [block.name];
+  if (block.type === 'tool_addition') return [objectField(block, 'tool')?.name];
+  return objectItems(block, 'content').map((inner) => (inner.type === 'tool_reference' ? inner.tool_name : undefined));
 }
 
 function translateChoice(choice: JsonObject): JsonObject {

@@ -10,6 +10,7 @@ export const openAiChat: Dialect = {
   encodeError,
   // A comment, which every SSE parser skips.
   ping: ': ping\n\n',
+  breaksFailedStreams: true,
   // The OpenAI SDKs raise an APIError for a data event that holds `error`.
   encodeStreamError: (error, requestId) => `data: ${JSON.stringify(encodeErrorBody(error, requestId))}\n\n`,
 };

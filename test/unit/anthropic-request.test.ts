@@ -366,6 +366,13 @@ describe('anthropic request: what is refused', () => {
           error instanceof GatewayError && error.code === 'invalid_request' && error.message.startsWith(message),
       );
     });
+  it('no block of a strange type', () => {
+    for (const type of ['constructor', '__proto__', 'toString', 'brand_new']) {
+      const content = [{ type }, { type: 'text', text: 'x' }];
+      const { translation } = decodeMessagesRequest({ ...base, messages: [user(content)] }, { stream: false });
+      assert.deepEqual(translation?.chat.messages, [user('x')], type);
+    }
+  });
   it('a count needs no limit', () => {
     assert.equal(decodeCountRequest({ model: 'anthropic/m', messages: [user('x')] }).model, 'm');
   });

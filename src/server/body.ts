@@ -43,7 +43,7 @@ const decoders: Readonly<Record<string, Decoder>> = {
 function decoderOf(request: IncomingMessage): Decoder {
   const coding = request.headers['content-encoding']?.trim().toLowerCase() ?? '';
   if (coding === '' || coding === 'identity') return undefined;
-  const decoder = decoders[coding];
+  const decoder = Object.hasOwn(decoders, coding) ? decoders[coding] : undefined;
   if (decoder === undefined)
     throw new GatewayError(
       'unsupported_encoding',

@@ -301,6 +301,16 @@ describe('server: what an upstream may do to a stream', () => {
     assert.ok('error' in (answer.events.at(-1) ?? {}));
   });
 
+  it('several choices: nobody takes the text of one for that of another', async () => {
+    simulator.script({ answer: { text: ['<thi', 'nk>a</think>', 'b'] } });
+    const { json } = await server.chat({ model: 'qwen3.7-plus', messages, n: 2 });
+    const choices = json.choices as readonly { readonly message: { readonly content: string } }[];
+    assert.deepEqual(
+      choices.map((choice) => choice.message.content),
+      ['<think>a</think>b', '<think>a</think>b'],
+    );
+  });
+
   describe('harmless oddities', () => {
     const odd: readonly (readonly [string, Fault | readonly Fault[]])[] = [
       ['gzip', { kind: 'gzip' }],

@@ -212,6 +212,12 @@ function unwrapInput(json: string): string {
   const begun = /^\s*\{\s*"input"\s*:\s*"/.exec(json)?.[0];
   if (begun === undefined) return json;
   const cut = json.slice(begun.length).replace(/\\u?[0-9a-fA-F]{0,3}$/, '');
-  const text = parseJson(`"${cut.replace(/"\s*\}?\s*$/, '').replaceAll('\n', '\\n')}"`);
-  return typeof text === 'string' ? text : cut;
+  const body = cut.replace(/"\s*\}?\s*$/, '');
+  const text = parseJson(`"${escapeControls(body)}"`);
+  return typeof text === 'string' ? text : body;
+}
+
+/** JSON wants line feeds and tabs escaped; models that write a patch forget it. */
+function escapeControls(text: string): string {
+  return text.replace(/\p{Cc}/gu, (sign) => `\\u${sign.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }

@@ -17,6 +17,7 @@ export function createThinkTagEditor(): LeakEditor {
   let state: 'begin' | 'inside' | 'after' | 'over' = 'begin';
   let heldEvents: Buffer[] = [];
   let held = '';
+  const textEvents = new WeakSet<Buffer>();
   /** Who speaks, while the chunk that said so is held back. */
   let role: unknown;
 
@@ -35,6 +36,7 @@ export function createThinkTagEditor(): LeakEditor {
   const begin = (event: Buffer, chunk: JsonObject, text: string): readonly Buffer[] => {
     held += text;
     heldEvents.push(event);
+    textEvents.add(event);
     const start = held.trimStart();
     if ([opening, closing].some((tag) => tag.startsWith(start) && tag !== start)) return [];
     const tag = [opening, closing].find((each) => start.startsWith(each));
@@ -42,9 +44,10 @@ export function createThinkTagEditor(): LeakEditor {
       state = 'over';
       return letGo();
     }
-    letGo();
+    // What came between the pieces of a tag stays.
+    const others = letGo().filter((each) => !textEvents.has(each));
     state = tag === opening ? 'inside' : 'after';
-    return goOn(chunk, start.slice(tag.length));
+    return [...others, ...goOn(chunk, start.slice(tag.length))];
   };
   const goOn = (chunk: JsonObject, text: string): readonly Buffer[] => {
     if (state === 'inside') return inside(chunk, text);

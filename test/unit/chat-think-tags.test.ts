@@ -65,6 +65,11 @@ describe('thinking in the text', () => {
     assert.deepEqual(told(out), { text: 'Yes', reasoning: 'Hm <think>' });
   });
 
+  it('thinking between the pieces of a tag stays', () => {
+    const { out } = run([{ content: '<thi' }, { reasoning_content: 'Own.' }, { content: 'nk>Hm</think>Yes' }]);
+    assert.deepEqual(told(out), { text: 'Yes', reasoning: 'Own.Hm' });
+  });
+
   it('a call or an end behind the beginning of a tag lets it out first', () => {
     const editor = createThinkTagEditor();
     const held = event({ content: '<th' });

@@ -4,6 +4,7 @@ import { APIError } from 'openai';
 import type { AccountState } from '../../src/core/control.ts';
 import type { Fault } from '../simulator/contract.ts';
 import type { RawAnswer } from '../simulator/raw-client.ts';
+import { checkChatGrammar } from '../support/chat-grammar.ts';
 import {
   hurriedClock,
   hurriedPauses,
@@ -30,6 +31,7 @@ function assertTruthful(answer: RawAnswer, expected = whole): 'whole' | 'error' 
     assert.equal(answer.end, 'clean');
     assert.equal(textOfEvents(answer), expected);
     assert.ok(!answer.text.includes('"error"'));
+    checkChatGrammar(answer.events.map((event) => `data: ${JSON.stringify(event)}\n\n`));
     return 'whole';
   }
   assert.ok(last && 'error' in last, `neither [DONE] nor an error at the end: ${answer.text.slice(-200)}`);

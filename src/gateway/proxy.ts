@@ -9,7 +9,6 @@ import { createWindowOwner, type WindowOwner } from '../server/window-owner.ts';
 import { createTransport } from '../upstream/transport.ts';
 import { exportLedgerCsv } from '../usage/csv.ts';
 import { createAccountControl } from './account-control.ts';
-import { createActivity } from './activity.ts';
 import { createAnnouncer } from './announcer.ts';
 import { readControlSecret } from './control-secret.ts';
 import { createDoctor } from './doctor.ts';
@@ -19,6 +18,7 @@ import { readHeadlessAccounts } from './headless-home.ts';
 import { readHealth } from './health-file.ts';
 import { createHealthKeeper } from './health-keeper.ts';
 import { readLocalKey } from './http-service.ts';
+import { createObserving } from './observing.ts';
 import { createProbe } from './probe.ts';
 import type { ProxyOptions, SharingOptions } from './proxy-options.ts';
 import { createRefreshing } from './refreshing.ts';
@@ -58,8 +58,10 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
   const accounts = () =>
     servedAccounts(store, { mayDemo: options.mode === 'headless' && isLoopbackHost(settings.host) });
 
-  const activity = createActivity({
-    clock,
+  const activity = createObserving({
+    ...{ clock, logger, version, mode: options.mode },
+    accounts: () => accounts().map(summarise),
+    state: () => http.state,
     directory: () => usage.directory,
     accountModels: (id) => models.listOf(id),
     onRequests: (records) => windows?.broadcast({ type: 'requests', records }),
@@ -122,6 +124,7 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
     settings: () => settings,
     clientKeys: () => clientKeys,
     gateway: inspector.aroundGateway(gateway),
+    metrics: activity.metrics,
     models: models.list,
     countTokens: upstream.countTokens,
     signIn: () => control,

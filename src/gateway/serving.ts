@@ -14,6 +14,7 @@ import { type AnthropicSurfaceOptions, createAnthropicSurface } from './anthropi
 import type { Gateway } from './gateway.ts';
 import { guardPolicyOf } from './guard-policy.ts';
 import { createHttpService, type HttpService } from './http-service.ts';
+import type { Metrics } from './metrics.ts';
 import type { ProxyOptions } from './proxy-options.ts';
 
 /** Every client-facing format there is. */
@@ -30,6 +31,7 @@ export interface ServingOptions {
   readonly settings: () => ProxySettings;
   readonly clientKeys: () => readonly string[];
   readonly gateway: Gateway;
+  readonly metrics: Metrics;
   readonly models: () => Promise<readonly (JsonObject & { readonly id: string })[]>;
   readonly countTokens: AnthropicSurfaceOptions['countTokens'];
   readonly signIn: () => Pick<ProxyControl, 'startSignIn' | 'pollSignIn'>;
@@ -58,6 +60,8 @@ export function createServing(serving: ServingOptions): HttpService {
         errors: openAiChat,
         anthropic: createAnthropicSurface({ models, countTokens: serving.countTokens }),
         gateway,
+        metrics: () => serving.metrics.text(),
+        onRefused: (code) => serving.metrics.refused(code),
         models,
         codexCatalogue,
         countResponseInput: (body, context) => {

@@ -19,6 +19,7 @@ import { handleAuthRoute } from './auth-routes.ts';
 import { readJsonBody } from './body.ts';
 import { checkAdminKey, checkClientKey, checkOrigin, type GuardPolicy } from './guard.ts';
 import { limits } from './limits.ts';
+import { createMetricsRoute, type MetricsRouteOptions } from './metrics-route.ts';
 import { type ModelsRoutesOptions, registerModelsRoutes } from './models-routes.ts';
 import { normalisePath } from './path.ts';
 import { createNodeExchange, refuse, sendJson } from './respond.ts';
@@ -26,7 +27,10 @@ import { type ResponsesRoutesOptions, registerResponsesRoutes } from './response
 import type { WindowOwner } from './window-owner.ts';
 import { registerWindowRoutes } from './window-routes.ts';
 
-export interface AppOptions extends ModelsRoutesOptions, Omit<ResponsesRoutesOptions, 'bodyLimitBytes'> {
+export interface AppOptions
+  extends ModelsRoutesOptions,
+    MetricsRouteOptions,
+    Omit<ResponsesRoutesOptions, 'bodyLimitBytes'> {
   readonly settings: () => Pick<ProxySettings, 'stream'>;
   readonly dialects: readonly Dialect[];
   /** Shapes the errors of requests that belong to no dialect. */
@@ -37,6 +41,8 @@ export interface AppOptions extends ModelsRoutesOptions, Omit<ResponsesRoutesOpt
   /** Epoch milliseconds. */
   readonly now: () => number;
   readonly health: () => JsonObject;
+  /** Told the error code of every request that was refused before the gateway saw it. */
+  readonly onRefused: (code: string) => void;
   /** Aborts when the server stops: open answers end truthfully. */
   readonly stopping: AbortSignal;
   readonly logger: Logger;
@@ -95,6 +101,7 @@ export function createApp(options: AppOptions): RequestListener {
   ) => {
     if (error.code === 'internal')
       options.logger.error('Unexpected error.', { request: requestId, reason: String(error.cause) });
+    options.onRefused(error.code);
     const { status, headers, body } = dialect.encodeError(error, {
       requestId,
       userAgent: request.headers['user-agent'],
@@ -125,6 +132,7 @@ export function createApp(options: AppOptions): RequestListener {
   route('GET', '/health', undefined, ({ response, requestId }) =>
     sendJson(response, 200, { 'cache-control': 'no-store', 'x-request-id': requestId }, options.health()),
   );
+  route('GET', '/metrics', undefined, createMetricsRoute(options));
   registerModelsRoutes((path, handle) => route('GET', path, undefined, handle), options);
   registerResponsesRoutes((method, path, handle) => route(method, path, undefined, handle), {
     ...options,
@@ -144,6 +152,7 @@ export function createApp(options: AppOptions): RequestListener {
 
   const methods: Readonly<Record<string, string>> = {
     '/health': 'GET, HEAD',
+    '/metrics': 'GET, HEAD',
     '/v1/models': 'GET, HEAD',
     '/auth/initiate': 'POST',
     '/auth/poll': 'POST',

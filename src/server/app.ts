@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { defineHandler, fromNodeHandler, H3, toNodeHandler } from 'h3/node';
+import type { NamedClientKey } from '../core/client-key.ts';
 import type { Logger } from '../core/contracts.ts';
 import type { ProxyControl } from '../core/control.ts';
 import type { Dialect, ErrorDialect } from '../core/dialect.ts';
@@ -37,6 +38,8 @@ export interface AppOptions
   readonly errors: ErrorDialect;
   readonly anthropic: AnthropicSurface;
   readonly gateway: Gateway;
+  /** Holds a named key to its limits; what it returns is called when the request is over. */
+  readonly admit: (key: NamedClientKey | undefined, model: string | undefined) => () => void;
   readonly signIn: Pick<ProxyControl, 'startSignIn' | 'pollSignIn'>;
   /** Epoch milliseconds. */
   readonly now: () => number;
@@ -112,18 +115,22 @@ export function createApp(options: AppOptions): RequestListener {
   for (const dialect of options.dialects)
     for (const path of dialect.paths)
       route('POST', path, dialect, async ({ request, response, requestId }) => {
-        checkClientKey(request.headers, policy());
+        const key = checkClientKey(request.headers, policy());
         if (openRequests >= concurrencyLimit)
           throw new GatewayError('too_many_requests', `More than ${concurrencyLimit} requests are open at once.`, {
             retryAfterMs: 1_000,
           });
         options.onOpenRequests(++openRequests);
+        let release = () => {};
         try {
           const decoded = dialect.decodeRequest(await readJsonBody(request, bodyLimitBytes), options.settings());
-          const exchange = createNodeExchange({ request, response, requestId, stopping: options.stopping });
+          release = options.admit(key, decoded.model);
+          const { stopping } = options;
+          const exchange = createNodeExchange({ request, response, requestId, stopping, clientKey: key?.name });
           await options.gateway.run(dialect, decoded, exchange);
           await exchange.closed;
         } finally {
+          release();
           options.onOpenRequests(--openRequests);
         }
       });

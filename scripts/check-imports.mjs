@@ -57,6 +57,8 @@ const packageHomes = {
   undici: ['upstream'],
   oauth4webapi: ['accounts'],
   commander: ['cli'],
+  'prom-client': ['gateway'],
+  yaml: ['cli'],
   'image-size': ['tokens'],
   'image-size/types/gif': ['tokens'],
   'image-size/types/jpg': ['tokens'],

@@ -70,6 +70,7 @@ export function createChatLane(options: ChatLaneOptions): OpenChat {
               accept: 'text/event-stream',
               // Plan hosts gate by tool: the caller's own name goes along, none is made up.
               'user-agent': exchange.userAgent ?? options.userAgent,
+              ...exchange.traceHeaders,
               'x-dashscope-cachecontrol': 'enable',
             },
             body: text,

@@ -17,7 +17,7 @@ import {
 } from './anthropic-routes.ts';
 import { handleAuthRoute } from './auth-routes.ts';
 import { readJsonBody } from './body.ts';
-import { checkAdminKey, checkClientKey, checkOrigin, type GuardPolicy } from './guard.ts';
+import { checkAdminKey, checkClientKey, checkOrigin, checkTarget, type GuardPolicy } from './guard.ts';
 import { limits } from './limits.ts';
 import { type ModelsRoutesOptions, registerModelsRoutes } from './models-routes.ts';
 import { normalisePath } from './path.ts';
@@ -46,6 +46,7 @@ export interface AppOptions extends ModelsRoutesOptions, Omit<ResponsesRoutesOpt
   readonly windows?: () => WindowOwner | undefined;
   readonly bodyLimitBytes?: number;
   readonly concurrencyLimit?: number;
+  readonly clientStallMs?: number;
 }
 
 /** One request on its way through the app. */
@@ -113,7 +114,13 @@ export function createApp(options: AppOptions): RequestListener {
         options.onOpenRequests(++openRequests);
         try {
           const decoded = dialect.decodeRequest(await readJsonBody(request, bodyLimitBytes), options.settings());
-          const exchange = createNodeExchange({ request, response, requestId, stopping: options.stopping });
+          const exchange = createNodeExchange({
+            request,
+            response,
+            requestId,
+            stopping: options.stopping,
+            clientStallMs: options.clientStallMs ?? limits.clientStallMs,
+          });
           await options.gateway.run(dialect, decoded, exchange);
           await exchange.closed;
         } finally {
@@ -174,6 +181,7 @@ export function createApp(options: AppOptions): RequestListener {
     visits.set(response, { request, response, requestId });
     try {
       checkOrigin(request.headers, policy());
+      checkTarget(request);
       request.url = normalisePath(request.url ?? '/');
       // The response knows that it has no body to send.
       if (request.method === 'HEAD') request.method = 'GET';

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Transform } from 'node:stream';
 import * as zlib from 'node:zlib';
 import { GatewayError } from '../core/errors.ts';
+import { limits } from './limits.ts';
 
 /**
  * Reads a request body as JSON. Counted while it streams in, so an endless upload costs no more than the limit.
@@ -17,12 +18,42 @@ export async function readJsonBody(request: IncomingMessage, limitBytes: number)
   } catch (error) {
     throw new GatewayError('invalid_request', 'The request body is not valid UTF-8.', { cause: error });
   }
+  if (isDeeperThan(text, limits.bodyDepth))
+    throw new GatewayError('invalid_request', `The request body is nested more than ${limits.bodyDepth} levels deep.`);
   try {
     return JSON.parse(text);
   } catch (error) {
     const reason = error instanceof Error ? error.message.replace(/,? ?"?\.\.\..*$/s, '').slice(0, 120) : '';
     throw new GatewayError('invalid_request', `The request body is not valid JSON: ${reason}`, { cause: error });
   }
+}
+
+/**
+ * Whether arrays and objects of a JSON text stand deeper in one another than that. Most of a body is text: strings are
+ * skipped from quote to quote.
+ */
+export function isDeeperThan(json: string, limit: number): boolean {
+  let depth = 0;
+  for (let at = 0; at < json.length; at++) {
+    const code = json.charCodeAt(at);
+    if (code === 0x22) {
+      at = endOfString(json, at);
+      if (at === -1) return false;
+    } else if (code === 0x5b || code === 0x7b) {
+      if (++depth > limit) return true;
+    } else if (code === 0x5d || code === 0x7d) depth--;
+  }
+  return false;
+}
+
+/** Where the string that begins here has its closing quote: one with an even number of backslashes before it; -1 = nowhere. */
+function endOfString(json: string, start: number): number {
+  for (let quote = json.indexOf('"', start + 1); quote !== -1; quote = json.indexOf('"', quote + 1)) {
+    let first = quote;
+    while (json.charCodeAt(first - 1) === 0x5c) first--;
+    if ((quote - first) % 2 === 0) return quote;
+  }
+  return -1;
 }
 
 const mebibyte = 1024 * 1024;

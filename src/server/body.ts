@@ -62,26 +62,26 @@ const formatBytes = (bytes: number) => (bytes % mebibyte === 0 ? `${bytes / mebi
 type Decoder = (() => Transform) | undefined;
 
 /** Codings of RFC 9110 that clients use; Codex compresses with zstd, which Node has from 22.15 on. */
-const decoders: Readonly<Record<string, Decoder>> = {
-  gzip: zlib.createGunzip,
-  'x-gzip': zlib.createGunzip,
-  deflate: zlib.createInflate,
-  br: zlib.createBrotliDecompress,
-  zstd: (zlib as { readonly createZstdDecompress?: () => Transform }).createZstdDecompress,
-};
+const decoders = new Map<string, Decoder>([
+  ['gzip', zlib.createGunzip],
+  ['x-gzip', zlib.createGunzip],
+  ['deflate', zlib.createInflate],
+  ['br', zlib.createBrotliDecompress],
+  ['zstd', (zlib as { readonly createZstdDecompress?: () => Transform }).createZstdDecompress],
+]);
 
 /** @throws GatewayError for a coding that cannot be undone here. */
 function decoderOf(request: IncomingMessage): Decoder {
   const coding = request.headers['content-encoding']?.trim().toLowerCase() ?? '';
   if (coding === '' || coding === 'identity') return undefined;
-  const decoder = decoders[coding];
+  const decoder = decoders.get(coding);
   if (decoder === undefined)
     throw new GatewayError(
       'unsupported_encoding',
       `A body in the coding "${coding.slice(0, 40)}" cannot be read here.`,
       {
-        fix: `Send it plain, or as ${Object.keys(decoders)
-          .filter((name) => decoders[name] !== undefined && name !== 'x-gzip')
+        fix: `Send it plain, or as ${[...decoders.keys()]
+          .filter((name) => decoders.get(name) !== undefined && name !== 'x-gzip')
           .join(', ')}.`,
       },
     );

@@ -93,7 +93,8 @@ function checkBlocks(given: readonly unknown[], path: string): void {
     const here = `${path}.${index}`;
     check(typed, block, here);
     if (!isJsonObject(block)) continue;
-    const schema = blocks[String(block.type)];
+    const type = String(block.type);
+    const schema = Object.hasOwn(blocks, type) ? blocks[type] : undefined;
     if (schema !== undefined) check(schema, block, here);
     if (block.type === 'tool_result' && Array.isArray(block.content)) checkBlocks(block.content, `${here}.content`);
   }

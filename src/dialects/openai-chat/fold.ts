@@ -44,7 +44,8 @@ function foldChoice(choices: Map<unknown, FoldedChoice>, choice: JsonObject): vo
       fields: { index, finish_reason: null },
       message: { role: 'assistant', content: null },
       toolCalls: new Map(),
-      logprobs: {},
+      // What an upstream calls its fields must not be taken for what every object has.
+      logprobs: Object.create(null),
     };
     choices.set(index, folded);
   }

@@ -44,8 +44,7 @@ function foldChoice(choices: Map<unknown, FoldedChoice>, choice: JsonObject): vo
       fields: { index, finish_reason: null },
       message: { role: 'assistant', content: null },
       toolCalls: new Map(),
-      // What an upstream calls its fields must not be taken for what every object has.
-      logprobs: Object.create(null),
+      logprobs: {},
     };
     choices.set(index, folded);
   }
@@ -54,8 +53,9 @@ function foldChoice(choices: Map<unknown, FoldedChoice>, choice: JsonObject): vo
     if (value !== null || !(name in folded.fields)) folded.fields[name] = value;
   for (const [name, value] of Object.entries(objectField(choice, 'logprobs') ?? {}))
     if (Array.isArray(value)) {
-      folded.logprobs[name] ??= [];
-      folded.logprobs[name].push(...value);
+      // An upstream's name for it may be one that every object has.
+      if (!Object.hasOwn(folded.logprobs, name)) folded.logprobs[name] = [];
+      folded.logprobs[name]?.push(...value);
     }
   const delta = objectField(choice, 'delta');
   if (delta === undefined) return;

@@ -58,7 +58,6 @@ const packageHomes = {
   oauth4webapi: ['accounts'],
   commander: ['cli'],
   'prom-client': ['gateway'],
-  yaml: ['cli'],
   'image-size': ['tokens'],
   'image-size/types/gif': ['tokens'],
   'image-size/types/jpg': ['tokens'],
@@ -67,7 +66,7 @@ const packageHomes = {
   uqr: ['vscode', 'webview', 'cli'],
   'jsonc-parser': ['clients'],
   '@decimalturn/toml-patch': ['clients'],
-  yaml: ['clients'],
+  yaml: ['clients', 'cli'],
   uplot: ['webview'],
 };
 

@@ -32,6 +32,8 @@ export interface ProxyOptions {
   readonly idleMs?: number;
   readonly bodyLimitBytes?: number;
   readonly concurrencyLimit?: number;
+  /** A client that takes nothing of what waits for it is given up after this long. */
+  readonly clientStallMs?: number;
   /** Sends the requests of a plan elsewhere; tests stand their own upstream in for Qwen's hosts. */
   readonly planEndpoints?: (plan: Plan) => Endpoints | undefined;
   /** Where qwen-code keeps its files; `~/.qwen` unless told. */

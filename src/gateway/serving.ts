@@ -46,7 +46,7 @@ export interface ServingOptions {
 /** The HTTP surface on its port, with the dialects it speaks. */
 export function createServing(serving: ServingOptions): HttpService {
   const { options, settings, gateway, models, windows, now, onChange } = serving;
-  const { logger, version, mode, bodyLimitBytes, concurrencyLimit } = options;
+  const { logger, version, mode, bodyLimitBytes, concurrencyLimit, clientStallMs } = options;
   const responses = createOpenAiResponses();
   const dialects = createDialects(responses);
   let openRequests = 0;
@@ -88,6 +88,7 @@ export function createServing(serving: ServingOptions): HttpService {
         },
         ...(bodyLimitBytes !== undefined && { bodyLimitBytes }),
         ...(concurrencyLimit !== undefined && { concurrencyLimit }),
+        ...(clientStallMs !== undefined && { clientStallMs }),
       }),
   });
 }

@@ -18,7 +18,7 @@ import {
 } from './anthropic-routes.ts';
 import { handleAuthRoute } from './auth-routes.ts';
 import { readJsonBody } from './body.ts';
-import { checkAdminKey, checkClientKey, checkOrigin, type GuardPolicy } from './guard.ts';
+import { checkAdminKey, checkClientKey, checkOrigin, checkTarget, type GuardPolicy } from './guard.ts';
 import { limits } from './limits.ts';
 import { createMetricsRoute, type MetricsRouteOptions } from './metrics-route.ts';
 import { type ModelsRoutesOptions, registerModelsRoutes } from './models-routes.ts';
@@ -55,6 +55,7 @@ export interface AppOptions
   readonly windows?: () => WindowOwner | undefined;
   readonly bodyLimitBytes?: number;
   readonly concurrencyLimit?: number;
+  readonly clientStallMs?: number;
 }
 
 /** One request on its way through the app. */
@@ -125,8 +126,14 @@ export function createApp(options: AppOptions): RequestListener {
         try {
           const decoded = dialect.decodeRequest(await readJsonBody(request, bodyLimitBytes), options.settings());
           release = options.admit(key, decoded.model);
-          const { stopping } = options;
-          const exchange = createNodeExchange({ request, response, requestId, stopping, clientKey: key?.name });
+          const exchange = createNodeExchange({
+            request,
+            response,
+            requestId,
+            stopping: options.stopping,
+            clientKey: key?.name,
+            clientStallMs: options.clientStallMs ?? limits.clientStallMs,
+          });
           await options.gateway.run(dialect, decoded, exchange);
           await exchange.closed;
         } finally {
@@ -190,6 +197,7 @@ export function createApp(options: AppOptions): RequestListener {
     visits.set(response, { request, response, requestId });
     try {
       checkOrigin(request.headers, policy());
+      checkTarget(request);
       request.url = normalisePath(request.url ?? '/');
       // The response knows that it has no body to send.
       if (request.method === 'HEAD') request.method = 'GET';

@@ -1,5 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import type { IncomingHttpHeaders } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { NamedClientKey } from '../core/client-key.ts';
 import { GatewayError } from '../core/errors.ts';
 
@@ -53,6 +53,25 @@ export function checkOrigin(headers: IncomingHttpHeaders, policy: GuardPolicy): 
     });
   if (origin === undefined && headers['sec-fetch-site'] === 'cross-site')
     throw new GatewayError('forbidden', 'Cross-site requests of web pages are not allowed.');
+}
+
+/**
+ * Refuses requests that name two places at once: which of them was meant is what a server and a proxy before it might
+ * disagree about (RFC 9112, sections 3.2 and 3.2.2).
+ * @throws GatewayError `invalid_request`, or `forbidden` for what another server should be asked.
+ */
+export function checkTarget({
+  url = '/',
+  rawHeaders,
+  headers,
+}: Pick<IncomingMessage, 'url' | 'rawHeaders' | 'headers'>): void {
+  const hosts = rawHeaders.filter((name, index) => index % 2 === 0 && name.toLowerCase() === 'host');
+  if (hosts.length > 1) throw new GatewayError('invalid_request', 'The request has more than one Host header.');
+  const authority = /^[a-z][a-z0-9+.-]*:\/\/([^/?#]*)/i.exec(url)?.[1];
+  if (authority !== undefined && authority.toLowerCase() !== headers.host?.toLowerCase())
+    throw new GatewayError('forbidden', 'Requests to other servers are not passed on here.', {
+      fix: 'This is no network proxy: check HTTP_PROXY.',
+    });
 }
 
 /** The key a client sent: `x-api-key` or a Bearer token, whichever its SDK uses. */

@@ -11,7 +11,7 @@ import { exportLedgerCsv } from '../usage/csv.ts';
 import { createAccountControl } from './account-control.ts';
 import { createAnnouncer } from './announcer.ts';
 import { createClientKeys } from './client-keys.ts';
-import { readControlSecret } from './control-secret.ts';
+import { ownControlSecret } from './control-secret.ts';
 import { createDoctor } from './doctor.ts';
 import { createGateway } from './gateway.ts';
 import { createHandedOverSecrets } from './handed-over-secrets.ts';
@@ -167,7 +167,7 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
     });
     if (windowCalls)
       windows = createWindowOwner({
-        controlSecret: await readControlSecret(options.stateDirectory),
+        controlSecret: await ownControlSecret(options.stateDirectory, logger),
         port: () => http.port ?? settings.port,
         identity: { version, mode: options.mode },
         firstEvents: async () => [

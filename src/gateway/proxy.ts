@@ -207,6 +207,7 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
     feed,
     exportUsage: whenOpen(() => exportLedgerCsv(usage.directory)),
     localKey: whenOpen(keys.local),
+    rotateKey: whenOpen(keys.rotate),
     updateSettings: whenOpen(async (next) => {
       // A port that is bound already, such as a free one that the user keeps, is no move.
       const moves = next.host !== settings.host || (next.port !== settings.port && next.port !== http.port);

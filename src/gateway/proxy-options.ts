@@ -1,4 +1,5 @@
 import type { RequestRecord } from '../core/activity.ts';
+import type { NamedClientKey } from '../core/client-key.ts';
 import type { Clock, Logger, SecretStore } from '../core/contracts.ts';
 import type { ProxySnapshot } from '../core/control.ts';
 import type { ProxySettings } from '../core/settings.ts';
@@ -16,6 +17,8 @@ export interface ProxyOptions {
   readonly mode: 'editor' | 'headless';
   readonly secrets: SecretStore;
   readonly logger: Logger;
+  /** The client keys that have names and limits, at this moment. */
+  readonly namedKeys?: () => readonly NamedClientKey[];
   readonly onSnapshot?: (snapshot: ProxySnapshot) => void;
   /** Told of requests while they are watched. */
   readonly onRequests?: (records: readonly RequestRecord[]) => void;

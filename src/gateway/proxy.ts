@@ -9,8 +9,8 @@ import { createWindowOwner, type WindowOwner } from '../server/window-owner.ts';
 import { createTransport } from '../upstream/transport.ts';
 import { exportLedgerCsv } from '../usage/csv.ts';
 import { createAccountControl } from './account-control.ts';
-import { createActivity } from './activity.ts';
 import { createAnnouncer } from './announcer.ts';
+import { createClientKeys } from './client-keys.ts';
 import { ownControlSecret } from './control-secret.ts';
 import { createDoctor } from './doctor.ts';
 import { createGateway } from './gateway.ts';
@@ -18,7 +18,7 @@ import { createHandedOverSecrets } from './handed-over-secrets.ts';
 import { readHeadlessAccounts } from './headless-home.ts';
 import { readHealth } from './health-file.ts';
 import { createHealthKeeper } from './health-keeper.ts';
-import { readLocalKey } from './http-service.ts';
+import { createObserving } from './observing.ts';
 import { createProbe } from './probe.ts';
 import type { ProxyOptions, SharingOptions } from './proxy-options.ts';
 import { createRefreshing } from './refreshing.ts';
@@ -39,7 +39,7 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
   const clock = options.clock ?? systemClock;
   const random = options.random ?? Math.random;
   let settings = options.settings;
-  let clientKeys: readonly string[] = [];
+  const keys = createClientKeys(secrets, () => settings);
 
   const transport =
     options.transport ?? createTransport({ environment: options.environment ?? {}, network: settings.network });
@@ -58,8 +58,10 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
   const accounts = () =>
     servedAccounts(store, { mayDemo: options.mode === 'headless' && isLoopbackHost(settings.host) });
 
-  const activity = createActivity({
-    clock,
+  const activity = createObserving({
+    ...{ clock, logger, version, mode: options.mode },
+    accounts: () => accounts().map(summarise),
+    state: () => http.state,
     directory: () => usage.directory,
     accountModels: (id) => models.listOf(id),
     onRequests: (records) => windows?.broadcast({ type: 'requests', records }),
@@ -120,8 +122,10 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
   const http = createServing({
     options,
     settings: () => settings,
-    clientKeys: () => clientKeys,
+    clientKeys: keys.list,
     gateway: inspector.aroundGateway(gateway),
+    metrics: activity.metrics,
+    ledger: usage.ledger,
     models: models.list,
     countTokens: upstream.countTokens,
     signIn: () => control,
@@ -154,9 +158,6 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
   const renew = kinds['oauth-device'].credential;
   const refreshBufferMs = () => settings.oauth.refreshBufferMs;
   const refreshing = createRefreshing({ clock, accounts, renew, refreshBufferMs, random, logger });
-  const adoptKeys = async () => {
-    clientKeys = typeof settings.apiKeys === 'string' ? [await readLocalKey(secrets)] : settings.apiKeys;
-  };
   const opened = (async () => {
     await Promise.all([store.reload(), usage.open()]);
     pool.restore(await readHealth(state));
@@ -178,9 +179,9 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
       });
     secrets.onDidChange(
       () =>
-        void store
-          .reload()
-          .catch((error) => logger.warn('The accounts could not be read again.', { reason: String(error) })),
+        void Promise.all([store.reload(), keys.refresh()]).catch((error) =>
+          logger.warn('The accounts could not be read again.', { reason: String(error) }),
+        ),
     );
   })();
   opened.catch(() => {});
@@ -189,7 +190,7 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
   return {
     start: whenOpen(async ({ port } = {}) => {
       const endsBefore = ends;
-      await adoptKeys();
+      await keys.adopt();
       if (ends === endsBefore && !isDisposed) await http.start(port);
       refreshing.follow(http.state === 'serving');
       return snapshot();
@@ -205,15 +206,13 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
     ...activity.control,
     feed,
     exportUsage: whenOpen(() => exportLedgerCsv(usage.directory)),
-    localKey: whenOpen(async () =>
-      typeof settings.apiKeys === 'string' ? readLocalKey(secrets) : (settings.apiKeys[0] ?? ''),
-    ),
+    localKey: whenOpen(keys.local),
     updateSettings: whenOpen(async (next) => {
       // A port that is bound already, such as a free one that the user keeps, is no move.
       const moves = next.host !== settings.host || (next.port !== settings.port && next.port !== http.port);
       settings = next;
       const endsBefore = ends;
-      await adoptKeys();
+      await keys.adopt();
       if (moves && http.state !== 'stopped' && ends === endsBefore && !isDisposed) {
         await http.stop(0);
         if (ends === endsBefore && !isDisposed) await http.start();

@@ -10,10 +10,13 @@ import { codexCatalogue } from '../dialects/openai-responses/codex-models.ts';
 import { createOpenAiResponses } from '../dialects/openai-responses/index.ts';
 import { createApp } from '../server/app.ts';
 import type { WindowOwner } from '../server/window-owner.ts';
+import type { Ledger } from '../usage/ledger.ts';
 import { type AnthropicSurfaceOptions, createAnthropicSurface } from './anthropic-surface.ts';
 import type { Gateway } from './gateway.ts';
 import { guardPolicyOf } from './guard-policy.ts';
 import { createHttpService, type HttpService } from './http-service.ts';
+import { createKeyLimits } from './key-limits.ts';
+import type { Metrics } from './metrics.ts';
 import type { ProxyOptions } from './proxy-options.ts';
 
 /** Every client-facing format there is. */
@@ -30,6 +33,8 @@ export interface ServingOptions {
   readonly settings: () => ProxySettings;
   readonly clientKeys: () => readonly string[];
   readonly gateway: Gateway;
+  readonly metrics: Metrics;
+  readonly ledger: Pick<Ledger, 'tokensOfKey'>;
   readonly models: () => Promise<readonly (JsonObject & { readonly id: string })[]>;
   readonly countTokens: AnthropicSurfaceOptions['countTokens'];
   readonly signIn: () => Pick<ProxyControl, 'startSignIn' | 'pollSignIn'>;
@@ -45,6 +50,11 @@ export function createServing(serving: ServingOptions): HttpService {
   const responses = createOpenAiResponses();
   const dialects = createDialects(responses);
   let openRequests = 0;
+  const admit = createKeyLimits({
+    now,
+    tokensToday: serving.ledger.tokensOfKey,
+    defaultModel: () => settings().defaultModel,
+  });
   return createHttpService({
     address: settings,
     openRequests: () => openRequests,
@@ -52,12 +62,15 @@ export function createServing(serving: ServingOptions): HttpService {
     onChange,
     createListener: (stopping) =>
       createApp({
-        policy: () => guardPolicyOf(settings(), serving.clientKeys()),
+        policy: () => guardPolicyOf(settings(), serving.clientKeys(), options.namedKeys?.()),
         settings,
         dialects,
         errors: openAiChat,
         anthropic: createAnthropicSurface({ models, countTokens: serving.countTokens }),
         gateway,
+        admit,
+        metrics: () => serving.metrics.text(),
+        onRefused: (code) => serving.metrics.refused(code),
         models,
         codexCatalogue,
         countResponseInput: (body, context) => {

@@ -4,6 +4,7 @@ import type { JsonObject } from '../core/json.ts';
 import type { Exchange } from '../gateway/exchange.ts';
 import { passedHeaders } from './passed-headers.ts';
 import { sessionHeader } from './session-header.ts';
+import { traceHeaders } from './trace-headers.ts';
 
 export interface NodeExchangeOptions {
   readonly request: IncomingMessage;
@@ -11,6 +12,8 @@ export interface NodeExchangeOptions {
   readonly requestId: string;
   /** Aborts when the server stops. */
   readonly stopping: AbortSignal;
+  /** Name of the client key that was sent, where it has one. */
+  readonly clientKey?: string | undefined;
   /** A client that takes nothing of what waits for it is given up after this long. */
   readonly clientStallMs: number;
 }
@@ -25,13 +28,8 @@ export interface NodeExchange extends Exchange {
  * Writes straight to the node response: a web `Response` with a stream costs 1.5 times the CPU per chunk (measured in
  * the spike of the hot path).
  */
-export function createNodeExchange({
-  request,
-  response,
-  requestId,
-  stopping,
-  clientStallMs,
-}: NodeExchangeOptions): NodeExchange {
+export function createNodeExchange(options: NodeExchangeOptions): NodeExchange {
+  const { request, response, requestId, stopping, clientKey, clientStallMs } = options;
   const gone = new AbortController();
   const closed = new Promise<void>((resolve) => {
     response.once('close', () => {
@@ -62,6 +60,8 @@ export function createNodeExchange({
     userAgent,
     session: sessionHeader(request.headers),
     passedHeaders: passedHeaders(request.headers),
+    traceHeaders: traceHeaders(request.headers),
+    clientKey,
     closed,
     get isOpen() {
       return response.headersSent;

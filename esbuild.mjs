@@ -260,8 +260,14 @@ function removeStaleFiles(metafiles) {
  * @returns {esbuild.Metafile}
  */
 function mergeMetafiles(metafiles) {
+  const isThere = (path) => !path.startsWith('left-out:');
   const inputs = Object.assign({}, ...metafiles.map((metafile) => metafile.inputs));
+  for (const [path, input] of Object.entries(inputs))
+    if (isThere(path)) input.imports = input.imports.filter((imported) => isThere(imported.path));
+    else delete inputs[path];
   const outputs = Object.assign({}, ...metafiles.map((metafile) => metafile.outputs));
+  for (const output of Object.values(outputs))
+    for (const path of Object.keys(output.inputs)) if (!isThere(path)) delete output.inputs[path];
   const source = `${vocabularyPackageFolder}/package.json`;
   inputs[source] = { bytes: 0, imports: [] };
   inputs['src/tokens/worker.ts'].imports.push({ path: source, kind: 'import-statement' });

@@ -21,6 +21,7 @@ const layers = [
   ['accounts', ['core']],
   ['usage', ['core']],
   ['tokens', ['core']],
+  ['team', ['core']],
   ['server', ['core', 'gateway/exchange.ts', 'gateway/gateway.ts']],
   // The attempt loop knows no wire format, no server and no upstream.
   [
@@ -44,7 +45,7 @@ const layers = [
   ['gateway', ['core', 'wire', 'accounts', 'usage', 'tokens', 'dialects', 'upstream', 'server']],
   ['webview', []],
   ['vscode', ['core', 'webview', 'gateway/main.ts']],
-  ['cli', ['core', 'gateway/main.ts']],
+  ['cli', ['core', 'gateway/main.ts', 'team/main.ts']],
 ];
 
 /** Packages that only one folder may know. */
@@ -56,6 +57,7 @@ const packageHomes = {
   undici: ['upstream'],
   oauth4webapi: ['accounts'],
   commander: ['cli'],
+  '@redis/client': ['team'],
   'image-size': ['tokens'],
   'image-size/types/gif': ['tokens'],
   'image-size/types/jpg': ['tokens'],

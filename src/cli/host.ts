@@ -5,6 +5,7 @@ import type { HostedProxy } from '../core/worker-protocol.ts';
 import { createHostedProxy, homeDirectory } from '../gateway/main.ts';
 import { readEnvironment } from './environment.ts';
 import { createFileSecrets } from './file-secrets.ts';
+import { joinTeam } from './team.ts';
 
 /** Version of the build, written in by the bundler; absent when run from the sources. */
 declare const QWEN_PROXY_VERSION: string | undefined;
@@ -35,21 +36,25 @@ export async function withProxy<Result>(
   const settings = readEnvironment();
   const directory = homeDirectory(process.env);
   await makePrivateDirectory(directory);
-  const secrets = createFileSecrets(directory);
+  const logger = createStderrLogger(settings.debugLog);
+  const team = await joinTeam(process.env, directory, logger);
+  const files = createFileSecrets(directory);
   const proxy = createHostedProxy({
     settings,
     stateDirectory: directory,
     version,
     mode: 'headless',
-    secrets,
-    logger: createStderrLogger(settings.debugLog),
+    secrets: team?.secrets ?? files,
+    ...(team && { team }),
+    logger,
     environment: process.env,
     ...options,
   });
   try {
     return await work(proxy);
   } finally {
-    secrets.close();
+    files.close();
     await proxy.dispose();
+    await team?.close();
   }
 }

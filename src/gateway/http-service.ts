@@ -14,7 +14,9 @@ export async function readLocalKey(secrets: SecretStore): Promise<string> {
   const kept = await secrets.get(localKeyName);
   if (kept !== undefined && kept !== '') return kept;
   const key = `qp-${randomBytes(32).toString('base64url')}`;
-  await secrets.set(localKeyName, key);
+  if (secrets.swap === undefined) await secrets.set(localKeyName, key);
+  // Replicas that start together have to agree.
+  else if (!(await secrets.swap(localKeyName, undefined, key))) return readLocalKey(secrets);
   return key;
 }
 

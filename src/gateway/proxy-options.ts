@@ -2,6 +2,7 @@ import type { RequestRecord } from '../core/activity.ts';
 import type { Clock, Logger, SecretStore } from '../core/contracts.ts';
 import type { ProxySnapshot } from '../core/control.ts';
 import type { ProxySettings } from '../core/settings.ts';
+import type { Team } from '../core/team.ts';
 import type { Endpoints } from '../core/upstream.ts';
 import type { WindowCall } from '../core/window-protocol.ts';
 import type { Plan } from '../upstream/plans.ts';
@@ -15,6 +16,8 @@ export interface ProxyOptions {
   readonly version: string;
   readonly mode: 'editor' | 'headless';
   readonly secrets: SecretStore;
+  /** The other replicas that serve the same accounts; `secrets` is theirs too. */
+  readonly team?: Team;
   readonly logger: Logger;
   readonly onSnapshot?: (snapshot: ProxySnapshot) => void;
   /** Told of requests while they are watched. */

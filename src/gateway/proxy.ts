@@ -24,10 +24,12 @@ import type { ProxyOptions, SharingOptions } from './proxy-options.ts';
 import { createRefreshing } from './refreshing.ts';
 import { servedAccounts } from './served-accounts.ts';
 import { createServing } from './serving.ts';
+import { createSharedHealth } from './shared-health.ts';
 import type { LocalProxy } from './shared-proxy-parts.ts';
 import { createShownTerms } from './shown-terms.ts';
 import { countAccounts, createSummariser, describeService } from './snapshot.ts';
 import { createStateFiles } from './state-files.ts';
+import { createTeamParts } from './team-parts.ts';
 import { createUpstreamParts } from './upstream-parts.ts';
 import { createUsageParts } from './usage-parts.ts';
 import { accountControlWhenOpen, createWhenOpen } from './when-open.ts';
@@ -43,10 +45,12 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
 
   const transport =
     options.transport ?? createTransport({ environment: options.environment ?? {}, network: settings.network });
-  const state = createStateFiles(options.stateDirectory, logger);
-  const keptHealth = createHealthKeeper(state);
-  const store = createAccountStore(secrets, logger);
+  const files = createStateFiles(options.stateDirectory, logger);
+  const { state, affinity, teamStore, teamAccounts } = createTeamParts(options, files, clock);
+  const keptHealth = createHealthKeeper(files);
+  const store = teamStore(createAccountStore(secrets, logger));
   const usage = createUsageParts({
+    team: options.team,
     stateDirectory: options.stateDirectory,
     state,
     clock,
@@ -55,8 +59,8 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
     obstacles: (account) => pool.obstacles(account),
     onCounted: () => changed(),
   });
-  const accounts = () =>
-    servedAccounts(store, { mayDemo: options.mode === 'headless' && isLoopbackHost(settings.host) });
+  const mayDemo = () => options.mode === 'headless' && isLoopbackHost(settings.host) && options.team === undefined;
+  const accounts = () => teamAccounts(servedAccounts(store, { mayDemo: mayDemo() }));
 
   const activity = createActivity({
     clock,
@@ -75,15 +79,22 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
     clock,
     accounts,
     strategy: () => settings.accountStrategy,
-    requestsToday: (id) => usage.ledger.today(id).requests,
+    requestsToday: (id) => usage.today(id).requests,
     quotaLeft: usage.quotas.left,
     modelFor: models.modelFor,
+    ...(affinity && { affinity }),
     onChange: () => {
-      keptHealth.save(pool.health);
-      for (const account of accounts()) usage.quotas.learn(account);
-      changed();
+      sharedHealth?.note();
+      onHealth();
     },
   });
+  const onHealth = () => {
+    keptHealth.save(pool.health);
+    for (const account of accounts()) usage.quotas.learn(account);
+    changed();
+  };
+  const sharedHealth =
+    options.team && createSharedHealth({ map: options.team.health, pool: () => pool, onLearned: onHealth });
   const gateway = createGateway({
     pool,
     ledger: usage.ledger,
@@ -158,8 +169,9 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
     clientKeys = typeof settings.apiKeys === 'string' ? [await readLocalKey(secrets)] : settings.apiKeys;
   };
   const opened = (async () => {
-    await Promise.all([store.reload(), usage.open()]);
-    pool.restore(await readHealth(state));
+    await Promise.all([store.reload(), usage.open(), affinity?.open()]);
+    pool.restore(await readHealth(files));
+    sharedHealth?.open();
     store.onDidChange(() => {
       changed();
       void handOut().catch((error) => logger.warn('Other windows could not be told.', { reason: String(error) }));
@@ -192,6 +204,7 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
       await adoptKeys();
       if (ends === endsBefore && !isDisposed) await http.start(port);
       refreshing.follow(http.state === 'serving');
+      if (http.state === 'serving') usage.begin();
       return snapshot();
     }),
     stop: whenOpen(async ({ drainMs } = {}) => {
@@ -229,7 +242,7 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
     adoptSecrets: whenOpen(async (entries: Readonly<Record<string, string>>) => {
       await secrets.adopt(entries);
       await Promise.all([store.reload(), usage.open()]);
-      pool.restore(await readHealth(state));
+      pool.restore(await readHealth(files));
     }),
     handOut,
     windows: () => windows,

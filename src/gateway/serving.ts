@@ -13,6 +13,7 @@ import type { WindowOwner } from '../server/window-owner.ts';
 import { type AnthropicSurfaceOptions, createAnthropicSurface } from './anthropic-surface.ts';
 import type { Gateway } from './gateway.ts';
 import { guardPolicyOf } from './guard-policy.ts';
+import { describeHealth } from './health-answer.ts';
 import { createHttpService, type HttpService } from './http-service.ts';
 import type { ProxyOptions } from './proxy-options.ts';
 
@@ -66,7 +67,7 @@ export function createServing(serving: ServingOptions): HttpService {
         },
         signIn: serving.signIn(),
         now,
-        health: () => ({ status: 'ok', name: 'qwen-proxy', version, mode, pid: process.pid }),
+        health: () => describeHealth({ name: 'qwen-proxy', version, mode, pid: process.pid }, options.team?.status()),
         stopping,
         logger,
         windows,

@@ -18,9 +18,13 @@ const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 /** Largest minified size in bytes; a build above it fails. */
 const budgets = {
   'dist/extension.js': 60_000,
+  'dist/account-files.js': 20_000,
+  'dist/chat.js': 20_000,
   'dist/views.js': 90_000,
-  'dist/cli.js': 120_000,
-  'dist/server.js': 1_250_000,
+  'dist/cli.js': 300_000,
+  'dist/clients.js': 400_000,
+  // Loaded in a thread of its own: what it costs is the package's size, not the start of the editor.
+  'dist/server.js': 1_000_000,
   'dist/tokenizer.js': 20_000,
   'dist/team.js': 500_000,
   'dist/webview/login.js': 20_000,
@@ -29,9 +33,29 @@ const budgets = {
   'dist/webview/dashboard.css': 10_000,
 };
 
-/** `listhen` reaches these only for tunnels, certificates, the clipboard, its development server and questions on a terminal. */
+/** What the editor needs only after a click: modules of `src/vscode` that become bundles of their own, and their names. */
+const lazyParts = {
+  './account-files.ts': 'account-files',
+  './chat/main.ts': 'chat',
+  './clients/main.ts': 'clients',
+};
+
+/** @type {esbuild.Plugin} */
+const lazyBoundary = {
+  name: 'lazy-boundary',
+  setup(build) {
+    build.onResolve({ filter: /^\.\// }, ({ path, kind }) =>
+      kind === 'dynamic-import' && path in lazyParts ? { path: `./${lazyParts[path]}.js`, external: true } : undefined,
+    );
+  },
+};
+
+/**
+ * `listhen` reaches these only for tunnels, certificates, the clipboard, its development server and questions on a terminal;
+ * of `prom-client` nobody here uses summaries, pushing, clusters or its own list of metrics.
+ */
 const neverUsed =
-  /^(node-forge|jiti|untun|tinyclip|crossws\/adapters\/node|@parcel\/watcher(-wasm)?|.*\/chunks\/(xdg-open|prompt)\.mjs)$/;
+  /^(node-forge|jiti|untun|tinyclip|crossws\/adapters\/node|@parcel\/watcher(-wasm)?|.*\/chunks\/(xdg-open|prompt)\.mjs|\.\/lib\/(summary|pushgateway|defaultMetrics|cluster))$/;
 
 /** @type {esbuild.Plugin} */
 const serverBoundary = {
@@ -67,14 +91,19 @@ const viewsBoundary = {
   },
 };
 
+/** undici's other ways to speak: its experimental parser, HTTP/2 (which is off) and `fetch`, which no body of ours needs. */
+const neverSpoken = /^\.{1,2}\/(.*\/)?(client-h2\.js|milo\/.*|web\/.*)$/;
+
 /** @type {esbuild.Plugin} */
 const leaveOutUnused = {
   name: 'leave-out-unused',
   setup(build) {
-    build.onResolve({ filter: neverUsed }, ({ path, importer }) =>
-      /[\\/]node_modules[\\/](listhen|consola)[\\/]/.test(importer)
-        ? { path, namespace: 'left-out', sideEffects: false }
-        : undefined,
+    const leftOut = ({ path }) => ({ path, namespace: 'left-out', sideEffects: false });
+    build.onResolve({ filter: neverUsed }, (call) =>
+      /[\\/]node_modules[\\/](listhen|consola|prom-client)[\\/]/.test(call.importer) ? leftOut(call) : undefined,
+    );
+    build.onResolve({ filter: neverSpoken }, (call) =>
+      /[\\/]node_modules[\\/]undici[\\/]/.test(call.importer) ? leftOut(call) : undefined,
     );
     build.onLoad({ filter: /.*/, namespace: 'left-out' }, ({ path }) => ({
       contents: `export default new Proxy({}, { get() { throw new Error(${JSON.stringify(`${path} is left out of this bundle`)}); } });`,
@@ -83,17 +112,19 @@ const leaveOutUnused = {
 };
 
 /**
- * Importing undici installs a dispatcher on `globalThis`. In the editor's extension host that object belongs to
- * everybody, so the bundle carries a version that installs none and insists on a dispatcher per call.
+ * The index of undici loads all that it can do, which would be two thirds of the server's code, and installs a dispatcher
+ * on `globalThis`, which belongs to everybody in the editor's extension host. The bundle has the dispatchers that
+ * `src/upstream/dispatcher.ts` makes, with `request`, and no global one.
  * @type {esbuild.Plugin}
  */
-const noGlobalDispatcher = {
-  name: 'no-global-dispatcher',
+const onlyUsedUndici = {
+  name: 'only-used-undici',
   setup(build) {
-    build.onLoad({ filter: /[\\/]undici[\\/]lib[\\/]global\.js$/ }, () => ({
+    build.onLoad({ filter: /[\\/]undici[\\/]index\.js$/ }, () => ({
       contents: `
-        function refuse() { throw new Error('undici was called without a dispatcher'); }
-        module.exports = { getGlobalDispatcher: refuse, setGlobalDispatcher: refuse, installedExports: [] };`,
+        require('./lib/dispatcher/dispatcher').prototype.request = require('./lib/api/api-request');
+        exports.Agent = require('./lib/dispatcher/agent');
+        exports.EnvHttpProxyAgent = require('./lib/dispatcher/env-http-proxy-agent');`,
     }));
   },
 };
@@ -138,19 +169,26 @@ export function buildOptions({ production, root: sources = root, outdir = join(s
       ...node,
       entryPoints: ['src/gateway/main.ts'],
       outfile: join(outdir, 'server.js'),
-      plugins: [leaveOutUnused, noGlobalDispatcher],
+      plugins: [leaveOutUnused, onlyUsedUndici],
     },
     {
       ...node,
       entryPoints: ['src/vscode/extension.ts'],
       outfile: join(outdir, 'extension.js'),
-      plugins: [serverBoundary, viewsBoundary],
+      plugins: [serverBoundary, viewsBoundary, lazyBoundary],
     },
     {
       ...node,
       entryPoints: ['src/vscode/views/main.ts'],
       outfile: join(outdir, 'views.js'),
+      plugins: [serverBoundary, lazyBoundary],
     },
+    ...Object.entries(lazyParts).map(([path, name]) => ({
+      ...node,
+      entryPoints: [join('src/vscode', path)],
+      outfile: join(outdir, `${name}.js`),
+      plugins: [serverBoundary],
+    })),
     {
       ...node,
       entryPoints: ['src/cli/main.ts'],

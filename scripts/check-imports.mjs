@@ -44,8 +44,9 @@ const layers = [
   ['gateway/exchange.ts', ['core']],
   ['gateway', ['core', 'wire', 'accounts', 'usage', 'tokens', 'dialects', 'upstream', 'server']],
   ['webview', []],
-  ['vscode', ['core', 'webview', 'gateway/main.ts']],
-  ['cli', ['core', 'gateway/main.ts', 'team/main.ts']],
+  ['clients', ['core']],
+  ['vscode', ['core', 'wire', 'clients', 'webview', 'gateway/main.ts']],
+  ['cli', ['core', 'clients', 'gateway/main.ts', 'team/main.ts']],
 ];
 
 /** Packages that only one folder may know. */
@@ -57,6 +58,7 @@ const packageHomes = {
   undici: ['upstream'],
   oauth4webapi: ['accounts'],
   commander: ['cli'],
+  'prom-client': ['gateway'],
   '@redis/client': ['team'],
   'image-size': ['tokens'],
   'image-size/types/gif': ['tokens'],
@@ -64,6 +66,9 @@ const packageHomes = {
   'image-size/types/png': ['tokens'],
   'image-size/types/webp': ['tokens'],
   uqr: ['vscode', 'webview', 'cli'],
+  'jsonc-parser': ['clients'],
+  '@decimalturn/toml-patch': ['clients'],
+  yaml: ['clients', 'cli'],
   uplot: ['webview'],
 };
 

@@ -29,7 +29,7 @@ export interface PoolOptions {
   /** Health as it was kept from the last run. */
   readonly health?: ReadonlyMap<string, Health>;
   /** Which conversation is where; one of this process alone unless told. */
-  readonly affinity?: Affinity;
+  readonly affinity?: Affinity | undefined;
   /** Called after every change of health. */
   readonly onChange?: () => void;
 }

@@ -9,8 +9,8 @@ import { createWindowOwner, type WindowOwner } from '../server/window-owner.ts';
 import { createTransport } from '../upstream/transport.ts';
 import { exportLedgerCsv } from '../usage/csv.ts';
 import { createAccountControl } from './account-control.ts';
-import { createActivity } from './activity.ts';
 import { createAnnouncer } from './announcer.ts';
+import { createClientKeys } from './client-keys.ts';
 import { readControlSecret } from './control-secret.ts';
 import { createDoctor } from './doctor.ts';
 import { createGateway } from './gateway.ts';
@@ -18,18 +18,17 @@ import { createHandedOverSecrets } from './handed-over-secrets.ts';
 import { readHeadlessAccounts } from './headless-home.ts';
 import { readHealth } from './health-file.ts';
 import { createHealthKeeper } from './health-keeper.ts';
-import { readLocalKey } from './http-service.ts';
+import { createObserving } from './observing.ts';
 import { createProbe } from './probe.ts';
 import type { ProxyOptions, SharingOptions } from './proxy-options.ts';
 import { createRefreshing } from './refreshing.ts';
 import { servedAccounts } from './served-accounts.ts';
 import { createServing } from './serving.ts';
-import { createSharedHealth } from './shared-health.ts';
 import type { LocalProxy } from './shared-proxy-parts.ts';
 import { createShownTerms } from './shown-terms.ts';
 import { countAccounts, createSummariser, describeService } from './snapshot.ts';
 import { createStateFiles } from './state-files.ts';
-import { createTeamParts } from './team-parts.ts';
+import { createTeamParts, guardStore } from './team-parts.ts';
 import { createUpstreamParts } from './upstream-parts.ts';
 import { createUsageParts } from './usage-parts.ts';
 import { accountControlWhenOpen, createWhenOpen } from './when-open.ts';
@@ -41,29 +40,28 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
   const clock = options.clock ?? systemClock;
   const random = options.random ?? Math.random;
   let settings = options.settings;
-  let clientKeys: readonly string[] = [];
+  const keys = createClientKeys(secrets, () => settings);
 
   const transport =
     options.transport ?? createTransport({ environment: options.environment ?? {}, network: settings.network });
   const files = createStateFiles(options.stateDirectory, logger);
-  const { state, affinity, teamStore, teamAccounts } = createTeamParts(options, files, clock);
+  const team = options.team && createTeamParts(options.team, clock);
+  const state = team?.state ?? files;
   const keptHealth = createHealthKeeper(files);
-  const store = teamStore(createAccountStore(secrets, logger));
+  const store = guardStore(team, createAccountStore(secrets, logger));
   const usage = createUsageParts({
-    team: options.team,
-    stateDirectory: options.stateDirectory,
-    state,
-    clock,
-    logger,
+    ...{ team: options.team, stateDirectory: options.stateDirectory, state, clock, logger },
     settings: () => settings,
     obstacles: (account) => pool.obstacles(account),
     onCounted: () => changed(),
   });
-  const mayDemo = () => options.mode === 'headless' && isLoopbackHost(settings.host) && options.team === undefined;
-  const accounts = () => teamAccounts(servedAccounts(store, { mayDemo: mayDemo() }));
+  const mayDemo = () => options.mode === 'headless' && isLoopbackHost(settings.host);
+  const accounts = () => team?.accounts(store.list()) ?? servedAccounts(store, { mayDemo: mayDemo() });
 
-  const activity = createActivity({
-    clock,
+  const activity = createObserving({
+    ...{ clock, logger, version, mode: options.mode, team: options.team?.status },
+    accounts: () => accounts().map(summarise),
+    state: () => http.state,
     directory: () => usage.directory,
     accountModels: (id) => models.listOf(id),
     onRequests: (records) => windows?.broadcast({ type: 'requests', records }),
@@ -82,19 +80,16 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
     requestsToday: (id) => usage.today(id).requests,
     quotaLeft: usage.quotas.left,
     modelFor: models.modelFor,
-    ...(affinity && { affinity }),
-    onChange: () => {
-      sharedHealth?.note();
-      onHealth();
-    },
+    affinity: team?.affinity,
+    onChange: () => onHealth(),
   });
   const onHealth = () => {
+    sharedHealth?.note();
     keptHealth.save(pool.health);
     for (const account of accounts()) usage.quotas.learn(account);
     changed();
   };
-  const sharedHealth =
-    options.team && createSharedHealth({ map: options.team.health, pool: () => pool, onLearned: onHealth });
+  const sharedHealth = team?.shareHealth(pool, onHealth);
   const gateway = createGateway({
     pool,
     ledger: usage.ledger,
@@ -131,8 +126,10 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
   const http = createServing({
     options,
     settings: () => settings,
-    clientKeys: () => clientKeys,
+    clientKeys: keys.list,
     gateway: inspector.aroundGateway(gateway),
+    metrics: activity.metrics,
+    ledger: usage.ledger,
     models: models.list,
     countTokens: upstream.countTokens,
     signIn: () => control,
@@ -163,13 +160,10 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
   /** A start that an end overtook must not serve. */
   let ends = 0;
   const renew = kinds['oauth-device'].credential;
-  const refreshBufferMs = () => settings.oauth.refreshBufferMs;
-  const refreshing = createRefreshing({ clock, accounts, renew, refreshBufferMs, random, logger });
-  const adoptKeys = async () => {
-    clientKeys = typeof settings.apiKeys === 'string' ? [await readLocalKey(secrets)] : settings.apiKeys;
-  };
+  const timing = { clock, random, refreshBufferMs: () => settings.oauth.refreshBufferMs };
+  const refreshing = createRefreshing({ ...timing, accounts, renew, logger });
   const opened = (async () => {
-    await Promise.all([store.reload(), usage.open(), affinity?.open()]);
+    await Promise.all([store.reload(), usage.open(), team?.affinity.open()]);
     pool.restore(await readHealth(files));
     sharedHealth?.open();
     store.onDidChange(() => {
@@ -190,9 +184,9 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
       });
     secrets.onDidChange(
       () =>
-        void store
-          .reload()
-          .catch((error) => logger.warn('The accounts could not be read again.', { reason: String(error) })),
+        void Promise.all([store.reload(), keys.refresh()]).catch((error) =>
+          logger.warn('The accounts could not be read again.', { reason: String(error) }),
+        ),
     );
   })();
   opened.catch(() => {});
@@ -201,10 +195,10 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
   return {
     start: whenOpen(async ({ port } = {}) => {
       const endsBefore = ends;
-      await adoptKeys();
+      await keys.adopt();
       if (ends === endsBefore && !isDisposed) await http.start(port);
       refreshing.follow(http.state === 'serving');
-      if (http.state === 'serving') usage.begin();
+      usage.follow(http.state === 'serving');
       return snapshot();
     }),
     stop: whenOpen(async ({ drainMs } = {}) => {
@@ -218,15 +212,13 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
     ...activity.control,
     feed,
     exportUsage: whenOpen(() => exportLedgerCsv(usage.directory)),
-    localKey: whenOpen(async () =>
-      typeof settings.apiKeys === 'string' ? readLocalKey(secrets) : (settings.apiKeys[0] ?? ''),
-    ),
+    localKey: whenOpen(keys.local),
     updateSettings: whenOpen(async (next) => {
       // A port that is bound already, such as a free one that the user keeps, is no move.
       const moves = next.host !== settings.host || (next.port !== settings.port && next.port !== http.port);
       settings = next;
       const endsBefore = ends;
-      await adoptKeys();
+      await keys.adopt();
       if (moves && http.state !== 'stopped' && ends === endsBefore && !isDisposed) {
         await http.stop(0);
         if (ends === endsBefore && !isDisposed) await http.start();

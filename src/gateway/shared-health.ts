@@ -15,7 +15,7 @@ export interface SharedHealth {
 
 export interface SharedHealthOptions {
   readonly map: SharedMap;
-  readonly pool: () => Pick<Pool, 'health' | 'restore'>;
+  readonly pool: Pick<Pool, 'health' | 'restore'>;
   /** Another replica has learned something about an account. */
   readonly onLearned: () => void;
 }
@@ -34,7 +34,7 @@ export function createSharedHealth({ map, pool, onLearned }: SharedHealthOptions
 
   const own = () =>
     new Map(
-      [...pool().health].flatMap(([id, health]) => health.map((entry) => [keyOf(id, entry), JSON.stringify(entry)])),
+      [...pool.health].flatMap(([id, health]) => health.map((entry) => [keyOf(id, entry), JSON.stringify(entry)])),
     );
   const adopt = () => {
     const shared = new Map([...map.entries()].filter(([key]) => !leaving.has(key)));
@@ -46,7 +46,7 @@ export function createSharedHealth({ map, pool, onLearned }: SharedHealthOptions
       const id = key.split(separator, 1)[0] ?? '';
       if (success) healths.set(id, [...(healths.get(id) ?? []), output]);
     }
-    pool().restore(healths);
+    pool.restore(healths);
     agreed = own();
     return true;
   };

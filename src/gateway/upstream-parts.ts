@@ -93,6 +93,7 @@ export function createUpstreamParts({
     check: createUpstreamCheck({ kinds, transport, clock, userAgent, modelFor }),
     countTokens: createTokenCount({
       kinds,
+      now: () => clock.now(),
       transport,
       logger,
       userAgent,

@@ -36,8 +36,8 @@ export interface UsageParts {
   note(entry: LedgerEntry, body: JsonObject): Promise<void>;
   /** Reads everything from the disk: at the start, and when another window's place is taken. */
   open(): Promise<void>;
-  /** This process serves: what it counts is told to the team. */
-  begin(): void;
+  /** A process that serves tells the team what it counts. */
+  follow(isServing: boolean): void;
   /** Folder of the ledger's day files. */
   readonly directory: string;
 }
@@ -72,7 +72,9 @@ export function createUsageParts(options: UsagePartsOptions): UsageParts {
     quotas,
     directory,
     today: (account) => (shared ? bothDays(ledger.today(account), shared.today(account)) : ledger.today(account)),
-    begin: () => void counted.then(() => shared?.begin()).catch(() => {}),
+    follow(isServing) {
+      if (isServing) void counted.then(() => shared?.begin()).catch(() => {});
+    },
     async note(entry, body) {
       metering.add(entry);
       await requestLog.write(entry, body);

@@ -22,6 +22,9 @@ export const commandIds = [
   'qwenProxy.freePort',
   'qwenProxy.copyEndpoint',
   'qwenProxy.copyApiKey',
+  'qwenProxy.configureClient',
+  'qwenProxy.undoClient',
+  'qwenProxy.keepRunning',
   'qwenProxy.showDiagnostics',
   'qwenProxy.showLog',
 ] as const;

@@ -1,6 +1,5 @@
 import * as vscode from 'vscode';
 import type { ProxySnapshot } from '../core/control.ts';
-import { importHeadlessAccounts } from './account-files.ts';
 import { type App, offer, showLogAction } from './app.ts';
 import { keepPort, openSettings } from './settings.ts';
 
@@ -71,7 +70,12 @@ export async function tellProblem(app: App, { state, problem, port }: ProxySnaps
   await offer(vscode.window.showErrorMessage, text, [
     { label: vscode.l10n.t('Use a Free Port'), run: () => useFreePort(app) },
     ...(problem.isHeadless
-      ? [{ label: vscode.l10n.t('Import Its Accounts'), run: () => importHeadlessAccounts(app) }]
+      ? [
+          {
+            label: vscode.l10n.t('Import Its Accounts'),
+            run: async () => (await import('./account-files.ts')).importHeadlessAccounts(app),
+          },
+        ]
       : []),
     settings,
     showLogAction(app),

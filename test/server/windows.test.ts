@@ -119,8 +119,12 @@ describe('windows of one install', () => {
     await add(first, 'work', 'sk-good');
     await ask(first);
     await second.proxy.start();
-    await second.proxy.watchRequests(true);
-    const told = second.untilRequests((records) => records.some(({ state }) => state === 'answered'));
+    const answered = new Set((await second.proxy.watchRequests(true)).map(({ id }) => id));
+    // What is told is what changed, and the first one may be told again.
+    const told = second.untilRequests((records) => {
+      for (const { id, state } of records) if (state === 'answered') answered.add(id);
+      return answered.size === 2;
+    });
     await second.proxy.setInspecting(true);
     await ask(first);
     await told;

@@ -1,0 +1,42 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { installPeer, type RunningTarget, startListening } from '../targets.ts';
+import { freePort } from './nginx.ts';
+
+const yearMs = 365 * 86_400_000;
+
+/** Without its request logs, with one signed-in account whose `resource_url` is the bench's upstream. */
+export async function startQwenProxy(upstreamPort: number): Promise<RunningTarget> {
+  const folder = installPeer('qwen-proxy', ['qwen-proxy@1.1.0']);
+  const home = await mkdtemp(join(tmpdir(), 'qwen-proxy-bench-'));
+  await mkdir(join(home, '.qwen'));
+  await writeFile(
+    join(home, '.qwen', 'oauth_creds_first.json'),
+    JSON.stringify({
+      access_token: 'bench',
+      refresh_token: 'bench',
+      token_type: 'Bearer',
+      resource_url: `http://127.0.0.1:${upstreamPort}/v1`,
+      expiry_date: Date.now() + yearMs,
+    }),
+  );
+  const port = await freePort();
+  const program = join(folder, 'node_modules', 'qwen-proxy', 'dist', 'src', 'cli', 'qwen-proxy.js');
+  const target = await startListening([program, 'serve', '--headless', '--host', '127.0.0.1', '--port', String(port)], {
+    cwd: home,
+    env: {
+      ...{ PATH: process.env.PATH ?? '', HOME: home, API_KEY: 'sk-bench', QWEN_CODE_AUTH_USE: 'false' },
+      ...{ LOG_LEVEL: 'off', SYSTEM_PROMPT_ENABLED: 'false' },
+    },
+    port,
+    headers: { authorization: 'Bearer sk-bench' },
+  });
+  return {
+    ...target,
+    async stop() {
+      await target.stop();
+      await rm(home, { recursive: true, force: true });
+    },
+  };
+}

@@ -11,7 +11,11 @@ export const createClientKey = () => `qp-${randomBytes(32).toString('base64url')
 /** The key of this install, made on first use. */
 export async function readLocalKey(secrets: SecretStore): Promise<string> {
   const kept = await secrets.get(localKeyName);
-  return kept !== undefined && kept !== '' ? kept : rotateLocalKey(secrets);
+  if (kept !== undefined && kept !== '') return kept;
+  if (secrets.swap === undefined) return rotateLocalKey(secrets);
+  // Replicas that start together have to agree.
+  const key = createClientKey();
+  return (await secrets.swap(localKeyName, kept, key)) ? key : readLocalKey(secrets);
 }
 
 /** Gives this install another key; who has the old one is refused from then on. */

@@ -161,7 +161,7 @@ describe('server: what is no request, or more than one', () => {
         assert.match(String(answer.error.message), /nested more than 256 levels deep/);
         assert.equal(simulator.requests.length, 0);
       });
-      it(`${path}: __proto__ and constructor change nothing`, async () => {
+      it(`${path}: names of the prototype change nothing`, async () => {
         const value = '{"__proto__":{"polluted":1},"constructor":{"prototype":{"polluted":1}}}';
         const text = `${around(value).slice(0, -1)},"__proto__":{"polluted":1,"isAdmin":true}}`;
         const { status } = await server.raw(path, { body: text });

@@ -105,6 +105,7 @@ export const routeRequests: readonly RouteRequest[] = [
   { method: 'GET', path: '/anthropic/v1/models' },
   { method: 'GET', path: '/anthropic/v1/models/qwen3-coder-plus' },
   { method: 'GET', path: '/health' },
+  { method: 'GET', path: '/metrics' },
   { method: 'POST', path: '/auth/poll', body: { device_code: 'x' } },
   { method: 'GET', path: `${internalPaths.identity}?nonce=0123456789abcdef` },
   { method: 'POST', path: internalPaths.session, body: { nonce: '0123456789abcdef', proof: 'x', pid: 1 } },

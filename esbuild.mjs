@@ -1,7 +1,7 @@
 /**
  * Builds everything that ships into dist/.
  *
- *   node esbuild.mjs [--production] [--watch]
+ *   node esbuild.mjs [--production] [--watch] [--metafile=path]
  *
  * The editor's entry and the command line hold next to nothing: whatever they take from src/gateway/main.ts is loaded
  * from dist/server.js at run time, so `activate` stays cheap and the server code ships once.
@@ -275,12 +275,34 @@ function removeStaleFiles(metafiles) {
   }
 }
 
-async function build(production) {
+/**
+ * What went into all bundles, as one of esbuild's metafiles; the vocabulary's package, which no bundle imports, too.
+ * @param {esbuild.Metafile[]} metafiles
+ * @returns {esbuild.Metafile}
+ */
+function mergeMetafiles(metafiles) {
+  const isThere = (path) => !path.startsWith('left-out:');
+  const inputs = Object.assign({}, ...metafiles.map((metafile) => metafile.inputs));
+  for (const [path, input] of Object.entries(inputs))
+    if (isThere(path)) input.imports = input.imports.filter((imported) => isThere(imported.path));
+    else delete inputs[path];
+  const outputs = Object.assign({}, ...metafiles.map((metafile) => metafile.outputs));
+  for (const output of Object.values(outputs))
+    for (const path of Object.keys(output.inputs)) if (!isThere(path)) delete output.inputs[path];
+  const source = `${vocabularyPackageFolder}/package.json`;
+  inputs[source] = { bytes: 0, imports: [] };
+  inputs['src/tokens/worker.ts'].imports.push({ path: source, kind: 'import-statement' });
+  outputs['dist/tokenizer.js'].inputs[source] = { bytesInOutput: 1 };
+  return { inputs, outputs };
+}
+
+async function build(production, metafilePath) {
   const results = await Promise.all(buildOptions({ production }).map((options) => esbuild.build(options)));
   const metafiles = results.flatMap(({ metafile }) => metafile ?? []);
   if (production) checkBudgets(metafiles);
   removeStaleFiles(metafiles);
   writeFileSync(join(root, 'dist', 'THIRD-PARTY-NOTICES.txt'), thirdPartyNotices(metafiles));
+  if (metafilePath !== undefined) writeFileSync(metafilePath, JSON.stringify(mergeMetafiles(metafiles)));
 }
 
 async function watch() {
@@ -292,8 +314,9 @@ async function watch() {
 }
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  const metafilePath = process.argv.find((argument) => argument.startsWith('--metafile='))?.slice('--metafile='.length);
   try {
-    await (process.argv.includes('--watch') ? watch() : build(process.argv.includes('--production')));
+    await (process.argv.includes('--watch') ? watch() : build(process.argv.includes('--production'), metafilePath));
   } catch (error) {
     // esbuild has already printed its own messages.
     if (!(error instanceof Error && 'errors' in error)) console.error(error instanceof Error ? error.message : error);

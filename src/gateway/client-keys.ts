@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { SecretStore } from '../core/contracts.ts';
+import { GatewayError } from '../core/errors.ts';
 import type { ProxySettings } from '../core/settings.ts';
 
 const localKeyName = 'local-key';
@@ -33,6 +34,8 @@ export interface ClientKeys {
   refresh(): Promise<void>;
   /** The key that a user copies. */
   local(): Promise<string>;
+  /** Puts another one in its place. @throws GatewayError `invalid_request` where the settings name the keys. */
+  rotate(): Promise<string>;
 }
 
 export function createClientKeys(secrets: SecretStore, settings: () => Pick<ProxySettings, 'apiKeys'>): ClientKeys {
@@ -48,6 +51,13 @@ export function createClientKeys(secrets: SecretStore, settings: () => Pick<Prox
     local: async () => {
       const { apiKeys } = settings();
       return typeof apiKeys === 'string' ? readLocalKey(secrets) : (apiKeys[0] ?? '');
+    },
+    async rotate() {
+      if (typeof settings().apiKeys !== 'string')
+        throw new GatewayError('invalid_request', 'The API key is set by API_KEY.', { fix: 'Change it there.' });
+      const key = await rotateLocalKey(secrets);
+      await adopt();
+      return key;
     },
   };
 }

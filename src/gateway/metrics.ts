@@ -74,7 +74,8 @@ export function createMetrics(options: MetricsOptions): Metrics {
     registers,
   });
   for (const kind of ['stream', 'json']) openRequests.set({ kind }, 0);
-  addReadings(registry, options);
+  let accounts: readonly AccountSummary[] = [];
+  addReadings(registry, { ...options, accounts: () => accounts });
 
   return {
     note({ dialect, request, exchange, trace }, ending) {
@@ -114,6 +115,8 @@ export function createMetrics(options: MetricsOptions): Metrics {
     },
     refused: (code) => refusals.inc({ code }),
     async text() {
+      // Once a scrape: every quota window is counted for it.
+      accounts = options.accounts();
       return { contentType: registry.contentType, text: await registry.metrics() };
     },
   };

@@ -11,7 +11,7 @@ import { exportLedgerCsv } from '../usage/csv.ts';
 import { createAccountControl } from './account-control.ts';
 import { createAnnouncer } from './announcer.ts';
 import { createClientKeys } from './client-keys.ts';
-import { readControlSecret } from './control-secret.ts';
+import { ownControlSecret } from './control-secret.ts';
 import { createDoctor } from './doctor.ts';
 import { createGateway } from './gateway.ts';
 import { createHandedOverSecrets } from './handed-over-secrets.ts';
@@ -168,7 +168,7 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
     });
     if (windowCalls)
       windows = createWindowOwner({
-        controlSecret: await readControlSecret(options.stateDirectory),
+        controlSecret: await ownControlSecret(options.stateDirectory, logger),
         port: () => http.port ?? settings.port,
         identity: { version, mode: options.mode },
         firstEvents: async () => [
@@ -209,6 +209,7 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
     feed,
     exportUsage: whenOpen(() => exportLedgerCsv(usage.directory)),
     localKey: whenOpen(keys.local),
+    rotateKey: whenOpen(keys.rotate),
     updateSettings: whenOpen(async (next) => {
       // A port that is bound already, such as a free one that the user keeps, is no move.
       const moves = next.host !== settings.host || (next.port !== settings.port && next.port !== http.port);

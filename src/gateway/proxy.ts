@@ -91,13 +91,9 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
   };
   const sharedHealth = team?.shareHealth(pool, onHealth);
   const gateway = createGateway({
-    pool,
-    ledger: usage.ledger,
-    clock,
-    logger,
+    ...{ pool, clock, logger, random, ledger: usage.ledger },
     open: upstream.open,
     countInput: upstream.countInput,
-    random,
     pingMs: options.pingMs ?? 10_000,
     onTrace: activity.note,
     onServed(entry, body) {
@@ -246,7 +242,7 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
       refreshing.stop();
       await http.stop(0);
       await keptHealth.settled();
-      await usage.ledger.close();
+      await usage.close();
       await upstream.close();
     },
   };

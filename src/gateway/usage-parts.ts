@@ -38,6 +38,8 @@ export interface UsageParts {
   open(): Promise<void>;
   /** A process that serves tells the team what it counts. */
   follow(isServing: boolean): void;
+  /** Resolves when everything counted has been written, and told as far as it can be. */
+  close(): Promise<void>;
   /** Folder of the ledger's day files. */
   readonly directory: string;
 }
@@ -74,6 +76,10 @@ export function createUsageParts(options: UsagePartsOptions): UsageParts {
     today: (account) => (shared ? bothDays(ledger.today(account), shared.today(account)) : ledger.today(account)),
     follow(isServing) {
       if (isServing) void counted.then(() => shared?.begin()).catch(() => {});
+    },
+    async close() {
+      await shared?.settled();
+      await ledger.close();
     },
     async note(entry, body) {
       metering.add(entry);

@@ -16,7 +16,7 @@ LABEL org.opencontainers.image.title="Qwen Proxy" \
       org.opencontainers.image.source="https://github.com/qwen-proxy/qwen-openai-proxy"
 WORKDIR /app
 COPY LICENSE ./
-COPY --from=build /build/dist/cli.js /build/dist/server.js /build/dist/tokenizer.js ./dist/
+COPY --from=build /build/dist/cli.js /build/dist/server.js /build/dist/team.js /build/dist/tokenizer.js ./dist/
 COPY --from=build /build/dist/qwen3-vocabulary.br /build/dist/THIRD-PARTY-NOTICES.txt ./dist/
 # The one folder that is written to; everything else may be read-only.
 RUN install -d -o node -g node -m 0700 /data

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import type { Frame } from 'playwright-core';
 import { type Simulator, startSimulator } from '../../simulator/simulator.ts';
+import { accessibilityProblems } from '../host/axe.ts';
 import { waitFor } from '../host/wait.ts';
 import type { VsCodeWindow } from '../host/window.ts';
 import { copyWith, type Editor, loginWithKey, pictureOf, startEditor } from './editor.ts';
@@ -119,7 +118,7 @@ describe('the dashboard in the installed extension', () => {
   });
 
   it('has nothing that axe finds', async () => {
-    assert.deepEqual(await problemsOf(page), []);
+    assert.deepEqual(await accessibilityProblems(page), []);
   });
 
   it('is the same in a window that follows', async () => {
@@ -181,18 +180,7 @@ describe('the dashboard in the installed extension', () => {
       await rows(shown).first().getByRole('button').click();
       await waitFor('both sides', async () => (await shown.locator('.sides pre').count()) >= 4);
       await window.screenshot(`inspector-${theme}`);
-      assert.deepEqual(await problemsOf(shown), [], theme);
+      assert.deepEqual(await accessibilityProblems(shown), [], theme);
     }
   });
 });
-
-/** What axe finds wrong with the page as it is now: rule, and the elements that break it. */
-async function problemsOf(page: Frame): Promise<unknown> {
-  const source = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-  await page.evaluate(source);
-  return page.evaluate(async () => {
-    const { axe } = globalThis as unknown as { axe: typeof import('axe-core') };
-    const { violations } = await axe.run();
-    return violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html)]);
-  });
-}

@@ -3,6 +3,7 @@ import type { Frame } from 'playwright-core';
 import { oauthPaths } from '../../simulator/oauth.ts';
 import type { Simulator } from '../../simulator/simulator.ts';
 import { startSimulator } from '../../simulator/simulator.ts';
+import { accessibilityProblems } from '../host/axe.ts';
 import { waitFor } from '../host/wait.ts';
 import type { Theme, VsCodeWindow } from '../host/window.ts';
 import { type Editor, pictureOf, startEditor } from './editor.ts';
@@ -57,6 +58,7 @@ describe('the device flow in the installed extension', () => {
         assert.ok(box !== null && box.width >= 200 && box.height >= 200, `the QR code is ${box?.width} px wide`);
         const fill = await frame.locator('.qr').evaluate((element) => getComputedStyle(element).backgroundColor);
         assert.equal(fill, 'rgb(255, 255, 255)');
+        assert.deepEqual(await accessibilityProblems(frame), []);
         await themed.screenshot(`sign-in-${theme}`);
       } finally {
         await themed.close();

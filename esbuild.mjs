@@ -26,6 +26,7 @@ const budgets = {
   // Loaded in a thread of its own: what it costs is the package's size, not the start of the editor.
   'dist/server.js': 1_000_000,
   'dist/tokenizer.js': 20_000,
+  'dist/team.js': 500_000,
   'dist/webview/login.js': 20_000,
   'dist/webview/login.css': 10_000,
   'dist/webview/dashboard.js': 80_000,
@@ -61,6 +62,19 @@ const serverBoundary = {
   name: 'server-boundary',
   setup(build) {
     build.onResolve({ filter: /\/gateway\/main\.ts$/ }, () => ({ path: './server.js', external: true }));
+  },
+};
+
+/**
+ * The client of Redis is loaded where `REDIS_URL` is set, and ships in no VSIX.
+ * @type {esbuild.Plugin}
+ */
+const teamBoundary = {
+  name: 'team-boundary',
+  setup(build) {
+    build.onResolve({ filter: /\/team\/main\.ts$/ }, ({ kind }) =>
+      kind === 'entry-point' ? undefined : { path: './team.js', external: true },
+    );
   },
 };
 
@@ -179,7 +193,7 @@ export function buildOptions({ production, root: sources = root, outdir = join(s
       ...node,
       entryPoints: ['src/cli/main.ts'],
       outfile: join(outdir, 'cli.js'),
-      plugins: [serverBoundary],
+      plugins: [serverBoundary, teamBoundary],
       banner: { js: `#!/usr/bin/env node\n${refuseOldNode}` },
       define: { ...node.define, QWEN_PROXY_VERSION: JSON.stringify(version) },
     },
@@ -187,6 +201,13 @@ export function buildOptions({ production, root: sources = root, outdir = join(s
       ...node,
       entryPoints: ['src/tokens/worker.ts'],
       outfile: join(outdir, 'tokenizer.js'),
+    },
+    {
+      ...node,
+      entryPoints: ['src/team/main.ts'],
+      outfile: join(outdir, 'team.js'),
+      // Its optional parts: tracing, and native hashing that only caches of its own want.
+      external: [...(node.external ?? []), '@opentelemetry/api', '@node-rs/xxhash'],
     },
     {
       ...common,

@@ -21,6 +21,7 @@ const layers = [
   ['accounts', ['core']],
   ['usage', ['core']],
   ['tokens', ['core']],
+  ['team', ['core']],
   ['server', ['core', 'gateway/exchange.ts', 'gateway/gateway.ts']],
   // The attempt loop knows no wire format, no server and no upstream.
   [
@@ -45,7 +46,7 @@ const layers = [
   ['webview', []],
   ['clients', ['core']],
   ['vscode', ['core', 'wire', 'clients', 'webview', 'gateway/main.ts']],
-  ['cli', ['core', 'clients', 'gateway/main.ts']],
+  ['cli', ['core', 'clients', 'gateway/main.ts', 'team/main.ts']],
 ];
 
 /** Packages that only one folder may know. */
@@ -58,6 +59,7 @@ const packageHomes = {
   oauth4webapi: ['accounts'],
   commander: ['cli'],
   'prom-client': ['gateway'],
+  '@redis/client': ['team'],
   'image-size': ['tokens'],
   'image-size/types/gif': ['tokens'],
   'image-size/types/jpg': ['tokens'],

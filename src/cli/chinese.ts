@@ -215,4 +215,14 @@ export const chinese: Readonly<Record<string, string>> = {
   '{0} is used by another program.': '{0} 已被其他程序占用。',
   '{0} is free': '{0} 空闲',
   '{0} with names': '{0} 个命名密钥',
+  'REDIS_URL must be redis:// or rediss://, such as redis://:password@host:6379/0':
+    'REDIS_URL 必须以 redis:// 或 rediss:// 开头，例如 redis://:password@host:6379/0',
+  'REDIS_PREFIX must be letters, digits, "_", "-", "." and ":", 64 at most':
+    'REDIS_PREFIX 只能包含字母、数字、“_”、“-”、“.”和“:”，最多 64 个字符',
+  'TEAM_SINGLE_USER_PLANS must be "confirmed", or be left out': 'TEAM_SINGLE_USER_PLANS 只能为 "confirmed" 或不设置',
+  'QWEN_PROXY_STATE_KEY_FILE cannot be read: {0}': '无法读取 QWEN_PROXY_STATE_KEY_FILE：{0}',
+  'Make one with: {0}': '生成方法：{0}',
+  'REDIS_URL needs QWEN_PROXY_STATE_KEY or QWEN_PROXY_STATE_KEY_FILE.':
+    '设置 REDIS_URL 时还需要 QWEN_PROXY_STATE_KEY 或 QWEN_PROXY_STATE_KEY_FILE。',
+  'QWEN_PROXY_STATE_KEY must be 32 bytes in base64.': 'QWEN_PROXY_STATE_KEY 必须是 base64 编码的 32 字节。',
 };

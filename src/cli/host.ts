@@ -7,6 +7,7 @@ import { type Configuration, readConfiguration } from './environment.ts';
 import { createFileKeys, type FileKeys } from './file-keys.ts';
 import { createFileSecrets } from './file-secrets.ts';
 import { createStderrLogger } from './logger.ts';
+import { joinTeam } from './team.ts';
 
 /** Version of the build, written in by the bundler; absent when run from the sources. */
 declare const QWEN_PROXY_VERSION: string | undefined;
@@ -36,12 +37,14 @@ export async function withProxy<Result>(
   const configuration = change(readConfiguration());
   const directory = homeDirectory(configuration.environment);
   await makePrivateDirectory(directory);
-  const secrets = createFileSecrets(directory);
   const keys = createFileKeys(directory);
   const logger = createStderrLogger({
     format: () => host.configuration.logFormat,
     isVerbose: () => host.configuration.settings.debugLog,
   });
+  const files = createFileSecrets(directory);
+  const team = await joinTeam(configuration, directory);
+  const secrets = team?.secrets ?? files;
   const host: Host = { configuration, directory, secrets, keys, logger };
   const proxy = createHostedProxy({
     settings: configuration.settings,
@@ -49,6 +52,7 @@ export async function withProxy<Result>(
     version,
     mode: 'headless',
     secrets: changeSecrets(secrets),
+    ...(team && { team }),
     namedKeys: keys.list,
     logger,
     environment: configuration.environment,
@@ -57,8 +61,9 @@ export async function withProxy<Result>(
   try {
     return await work(proxy, host);
   } finally {
-    secrets.close();
+    files.close();
     keys.close();
     await proxy.dispose();
+    await team?.close();
   }
 }

@@ -248,4 +248,9 @@ export interface ProxyControl {
   cancelSignIn(handle: string): Promise<void>;
   /** The key clients send; created on first use. */
   localKey(): Promise<string>;
+  /**
+   * Makes another key, and refuses the old one from then on.
+   * @throws GatewayError `invalid_request` where the settings name the keys.
+   */
+  rotateKey(): Promise<string>;
 }

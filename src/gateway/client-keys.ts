@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { SecretStore } from '../core/contracts.ts';
+import { GatewayError } from '../core/errors.ts';
 import type { ProxySettings } from '../core/settings.ts';
 
 const localKeyName = 'local-key';
@@ -10,7 +11,11 @@ export const createClientKey = () => `qp-${randomBytes(32).toString('base64url')
 /** The key of this install, made on first use. */
 export async function readLocalKey(secrets: SecretStore): Promise<string> {
   const kept = await secrets.get(localKeyName);
-  return kept !== undefined && kept !== '' ? kept : rotateLocalKey(secrets);
+  if (kept !== undefined && kept !== '') return kept;
+  if (secrets.swap === undefined) return rotateLocalKey(secrets);
+  // Replicas that start together have to agree.
+  const key = createClientKey();
+  return (await secrets.swap(localKeyName, kept, key)) ? key : readLocalKey(secrets);
 }
 
 /** Gives this install another key; who has the old one is refused from then on. */
@@ -29,6 +34,8 @@ export interface ClientKeys {
   refresh(): Promise<void>;
   /** The key that a user copies. */
   local(): Promise<string>;
+  /** Puts another one in its place. @throws GatewayError `invalid_request` where the settings name the keys. */
+  rotate(): Promise<string>;
 }
 
 export function createClientKeys(secrets: SecretStore, settings: () => Pick<ProxySettings, 'apiKeys'>): ClientKeys {
@@ -44,6 +51,13 @@ export function createClientKeys(secrets: SecretStore, settings: () => Pick<Prox
     local: async () => {
       const { apiKeys } = settings();
       return typeof apiKeys === 'string' ? readLocalKey(secrets) : (apiKeys[0] ?? '');
+    },
+    async rotate() {
+      if (typeof settings().apiKeys !== 'string')
+        throw new GatewayError('invalid_request', 'The API key is set by API_KEY.', { fix: 'Change it there.' });
+      const key = await rotateLocalKey(secrets);
+      await adopt();
+      return key;
     },
   };
 }

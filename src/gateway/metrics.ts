@@ -1,6 +1,7 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { AccountSummary, ProxySnapshot } from '../core/control.ts';
+import type { TeamStatus } from '../core/team.ts';
 import { createLabelBound } from './label-bound.ts';
 import type { Ending, TracedRequest } from './trace.ts';
 
@@ -16,6 +17,8 @@ export interface MetricsOptions {
   readonly mode: 'editor' | 'headless';
   readonly accounts: () => readonly AccountSummary[];
   readonly state: () => ProxySnapshot['state'];
+  /** How the store of a team stands. */
+  readonly team?: (() => TeamStatus) | undefined;
 }
 
 /** What `GET /metrics` answers with. */
@@ -71,7 +74,8 @@ export function createMetrics(options: MetricsOptions): Metrics {
     registers,
   });
   for (const kind of ['stream', 'json']) openRequests.set({ kind }, 0);
-  addReadings(registry, options);
+  let accounts: readonly AccountSummary[] = [];
+  addReadings(registry, { ...options, accounts: () => accounts });
 
   return {
     note({ dialect, request, exchange, trace }, ending) {
@@ -111,14 +115,17 @@ export function createMetrics(options: MetricsOptions): Metrics {
     },
     refused: (code) => refusals.inc({ code }),
     async text() {
+      // Once a scrape: every quota window is counted for it.
+      accounts = options.accounts();
       return { contentType: registry.contentType, text: await registry.metrics() };
     },
   };
 }
 
 /** Gauges that are read when asked for: they cost nothing between two scrapes. */
-function addReadings(registry: Registry, { version, mode, accounts, state }: MetricsOptions): void {
+function addReadings(registry: Registry, { version, mode, accounts, state, team }: MetricsOptions): void {
   const registers = [registry];
+  if (team) addTeamReadings(registers, team);
   new Gauge({
     name: 'qwen_proxy_build_info',
     help: 'Always 1; the labels say what runs.',
@@ -201,3 +208,22 @@ const windowReadings: readonly (readonly [string, string, WindowReading])[] = [
   ['left_ratio', 'What remains of the quota window, 0 to 1; absent without a known limit.', ({ left }) => left],
   ['reset_timestamp_seconds', 'When the quota window starts anew.', ({ resetsMs }) => resetsMs / 1000],
 ];
+
+function addTeamReadings(registers: Registry[], team: () => TeamStatus): void {
+  new Gauge({
+    name: 'qwen_proxy_team_store_up',
+    help: '1 while the Redis of the team can be reached.',
+    registers,
+    collect() {
+      this.set(team().store === 'connected' ? 1 : 0);
+    },
+  });
+  new Gauge({
+    name: 'qwen_proxy_team_unsent_changes',
+    help: 'Changes of this replica that the Redis of the team does not have yet.',
+    registers,
+    collect() {
+      this.set(team().unsent);
+    },
+  });
+}

@@ -3,6 +3,7 @@ import type { NamedClientKey } from '../core/client-key.ts';
 import type { Clock, Logger, SecretStore } from '../core/contracts.ts';
 import type { ProxySnapshot } from '../core/control.ts';
 import type { ProxySettings } from '../core/settings.ts';
+import type { Team } from '../core/team.ts';
 import type { Endpoints } from '../core/upstream.ts';
 import type { WindowCall } from '../core/window-protocol.ts';
 import type { Plan } from '../upstream/plans.ts';
@@ -16,6 +17,8 @@ export interface ProxyOptions {
   readonly version: string;
   readonly mode: 'editor' | 'headless';
   readonly secrets: SecretStore;
+  /** The other replicas that serve the same accounts; `secrets` is theirs too. */
+  readonly team?: Team;
   readonly logger: Logger;
   /** The client keys that have names and limits, at this moment. */
   readonly namedKeys?: () => readonly NamedClientKey[];

@@ -28,6 +28,7 @@ import type { LocalProxy } from './shared-proxy-parts.ts';
 import { createShownTerms } from './shown-terms.ts';
 import { countAccounts, createSummariser, describeService } from './snapshot.ts';
 import { createStateFiles } from './state-files.ts';
+import { createTeamParts, guardStore } from './team-parts.ts';
 import { createUpstreamParts } from './upstream-parts.ts';
 import { createUsageParts } from './usage-parts.ts';
 import { accountControlWhenOpen, createWhenOpen } from './when-open.ts';
@@ -43,23 +44,22 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
 
   const transport =
     options.transport ?? createTransport({ environment: options.environment ?? {}, network: settings.network });
-  const state = createStateFiles(options.stateDirectory, logger);
-  const keptHealth = createHealthKeeper(state);
-  const store = createAccountStore(secrets, logger);
+  const files = createStateFiles(options.stateDirectory, logger);
+  const team = options.team && createTeamParts(options.team, clock);
+  const state = team?.state ?? files;
+  const keptHealth = createHealthKeeper(files);
+  const store = guardStore(team, createAccountStore(secrets, logger));
   const usage = createUsageParts({
-    stateDirectory: options.stateDirectory,
-    state,
-    clock,
-    logger,
+    ...{ team: options.team, stateDirectory: options.stateDirectory, state, clock, logger },
     settings: () => settings,
     obstacles: (account) => pool.obstacles(account),
     onCounted: () => changed(),
   });
-  const accounts = () =>
-    servedAccounts(store, { mayDemo: options.mode === 'headless' && isLoopbackHost(settings.host) });
+  const mayDemo = () => options.mode === 'headless' && isLoopbackHost(settings.host);
+  const accounts = () => team?.accounts(store.list()) ?? servedAccounts(store, { mayDemo: mayDemo() });
 
   const activity = createObserving({
-    ...{ clock, logger, version, mode: options.mode },
+    ...{ clock, logger, version, mode: options.mode, team: options.team?.status },
     accounts: () => accounts().map(summarise),
     state: () => http.state,
     directory: () => usage.directory,
@@ -77,15 +77,19 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
     clock,
     accounts,
     strategy: () => settings.accountStrategy,
-    requestsToday: (id) => usage.ledger.today(id).requests,
+    requestsToday: (id) => usage.today(id).requests,
     quotaLeft: usage.quotas.left,
     modelFor: models.modelFor,
-    onChange: () => {
-      keptHealth.save(pool.health);
-      for (const account of accounts()) usage.quotas.learn(account);
-      changed();
-    },
+    affinity: team?.affinity,
+    onChange: () => onHealth(),
   });
+  const onHealth = () => {
+    sharedHealth?.note();
+    keptHealth.save(pool.health);
+    for (const account of accounts()) usage.quotas.learn(account);
+    changed();
+  };
+  const sharedHealth = team?.shareHealth(pool, onHealth);
   const gateway = createGateway({
     pool,
     ledger: usage.ledger,
@@ -156,11 +160,12 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
   /** A start that an end overtook must not serve. */
   let ends = 0;
   const renew = kinds['oauth-device'].credential;
-  const refreshBufferMs = () => settings.oauth.refreshBufferMs;
-  const refreshing = createRefreshing({ clock, accounts, renew, refreshBufferMs, random, logger });
+  const timing = { clock, random, refreshBufferMs: () => settings.oauth.refreshBufferMs };
+  const refreshing = createRefreshing({ ...timing, accounts, renew, logger });
   const opened = (async () => {
-    await Promise.all([store.reload(), usage.open()]);
-    pool.restore(await readHealth(state));
+    await Promise.all([store.reload(), usage.open(), team?.affinity.open()]);
+    pool.restore(await readHealth(files));
+    sharedHealth?.open();
     store.onDidChange(() => {
       changed();
       void handOut().catch((error) => logger.warn('Other windows could not be told.', { reason: String(error) }));
@@ -193,6 +198,7 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
       await keys.adopt();
       if (ends === endsBefore && !isDisposed) await http.start(port);
       refreshing.follow(http.state === 'serving');
+      usage.follow(http.state === 'serving');
       return snapshot();
     }),
     stop: whenOpen(async ({ drainMs } = {}) => {
@@ -207,6 +213,7 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
     feed,
     exportUsage: whenOpen(() => exportLedgerCsv(usage.directory)),
     localKey: whenOpen(keys.local),
+    rotateKey: whenOpen(keys.rotate),
     updateSettings: whenOpen(async (next) => {
       // A port that is bound already, such as a free one that the user keeps, is no move.
       const moves = next.host !== settings.host || (next.port !== settings.port && next.port !== http.port);
@@ -228,7 +235,7 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
     adoptSecrets: whenOpen(async (entries: Readonly<Record<string, string>>) => {
       await secrets.adopt(entries);
       await Promise.all([store.reload(), usage.open()]);
-      pool.restore(await readHealth(state));
+      pool.restore(await readHealth(files));
     }),
     handOut,
     windows: () => windows,

@@ -14,6 +14,7 @@ import type { Ledger } from '../usage/ledger.ts';
 import { type AnthropicSurfaceOptions, createAnthropicSurface } from './anthropic-surface.ts';
 import type { Gateway } from './gateway.ts';
 import { guardPolicyOf } from './guard-policy.ts';
+import { describeHealth } from './health-answer.ts';
 import { createHttpService, type HttpService } from './http-service.ts';
 import { createKeyLimits } from './key-limits.ts';
 import type { Metrics } from './metrics.ts';
@@ -79,7 +80,7 @@ export function createServing(serving: ServingOptions): HttpService {
         },
         signIn: serving.signIn(),
         now,
-        health: () => ({ status: 'ok', name: 'qwen-proxy', version, mode, pid: process.pid }),
+        health: () => describeHealth({ name: 'qwen-proxy', version, mode, pid: process.pid }, options.team?.status()),
         stopping,
         logger,
         windows,

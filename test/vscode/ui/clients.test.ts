@@ -175,6 +175,19 @@ describe('configuring clients in the installed extension', () => {
     await fileToHold(`http://127.0.0.1:${editor.port}/v1`);
   });
 
+  it('offers to bring a client along to a new key', async () => {
+    const old = key;
+    await window.runCommand('Qwen: Make a New API Key…');
+    await (await window.dialog(/Make a new API key for Qwen Proxy/)).click('Make a New Key');
+    await (await window.notification(/still use the old one: opencode/)).click('Rewrite Their Settings');
+    key = await copyWith(window, 'Qwen: Copy API Key');
+    assert.notEqual(key, old);
+    await fileToHold(key);
+    const models = (sent: string) =>
+      fetch(`http://127.0.0.1:${editor.port}/v1/models`, { headers: { authorization: `Bearer ${sent}` } });
+    assert.deepEqual([(await models(old)).status, (await models(key)).status], [401, 200]);
+  });
+
   it('keeps serving outside the editor after a yes, with the same key, and ends it again', async () => {
     const home = join(editor.server.homeDir, '.local', 'share', 'qwen-openai-proxy');
     await window.runCommand('Qwen: Keep Running Outside VS Code…');

@@ -22,7 +22,7 @@ const expected = [
   'dist/extension.js',
   'dist/qwen3-vocabulary.br',
   'dist/server.js',
-  'dist/server.js.LEGAL.txt',
+  'dist/team.js',
   'dist/tokenizer.js',
   'dist/views.js',
   'dist/webview/dashboard.css',

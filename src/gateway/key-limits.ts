@@ -53,13 +53,14 @@ export function createKeyLimits({ now, tokensToday, defaultModel }: KeyLimitsOpt
         ? requestsPerMinute
         : Math.min(requestsPerMinute, state.allowance + Math.max(0, earned));
     state.countedAtMs = nowMs;
-    if (state.allowance < 1)
+    // What is paid back in fractions adds up to a hair less than a whole.
+    if (state.allowance < 1 - 1e-6)
       throw tooMany(
         name,
         `${requestsPerMinute} requests a minute`,
         Math.ceil(((1 - state.allowance) * minuteMs) / requestsPerMinute),
       );
-    state.allowance -= 1;
+    state.allowance = Math.max(0, state.allowance - 1);
     state.open += 1;
     let isOver = false;
     return () => {

@@ -76,6 +76,20 @@ describe('key limits', () => {
       }),
     );
   });
+  it('a wait as told is enough, however it is paid back', () => {
+    const { admit, time } = setUp();
+    const key = keyOf({ requestsPerMinute: 2 });
+    for (const pauseMs of [0, 15, 1]) {
+      time.nowMs += pauseMs;
+      try {
+        admit(key, 'm');
+      } catch (error) {
+        assert.ok(error instanceof GatewayError && error.retryAfterMs !== undefined);
+        time.nowMs += error.retryAfterMs;
+        admit(key, 'm');
+      }
+    }
+  });
   it('requests at once are given back once each', () => {
     const { admit } = setUp();
     const key = keyOf({ concurrentRequests: 1 });

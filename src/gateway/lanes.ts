@@ -72,7 +72,9 @@ function nativeChat(answer: ChatAnswer, { request: { model } }: Attempt): Opened
   return {
     lane: 'native',
     async *batches(batchOptions) {
-      for await (const batch of answer.batches(batchOptions)) yield echo === undefined ? batch : batch.map(echo);
+      const mayJoin = () => echo === undefined;
+      for await (const batch of answer.batches({ ...batchOptions, mayJoin }))
+        yield echo === undefined ? batch : batch.map(echo);
     },
     end: () => 'data: [DONE]\n\n',
     document: foldChatStream,
@@ -99,7 +101,7 @@ function translated(
   return {
     lane: 'translate',
     async *batches() {
-      for await (const batch of answer.batches({ includeUsage: true })) {
+      for await (const batch of answer.batches({ includeUsage: true, mayJoin: () => true })) {
         const events = batch.flatMap(decode);
         for (const event of events) if ('text' in event) said.push(event.text);
         const text = events.map((event) => encoder.encode(event)).join('');

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Transform } from 'node:stream';
 import * as zlib from 'node:zlib';
 import { GatewayError } from '../core/errors.ts';
+import { rememberSource } from '../core/json-splice.ts';
 
 /**
  * Reads a request body as JSON. Counted while it streams in, so an endless upload costs no more than the limit.
@@ -13,17 +14,22 @@ export async function readJsonBody(request: IncomingMessage, limitBytes: number)
     throw new GatewayError('invalid_request', 'The request has no body; a JSON object is expected.');
   let text: string;
   try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    text = strictUtf8.decode(bytes);
   } catch (error) {
     throw new GatewayError('invalid_request', 'The request body is not valid UTF-8.', { cause: error });
   }
   try {
-    return JSON.parse(text);
+    const value: unknown = JSON.parse(text);
+    rememberSource(value, bytes);
+    return value;
   } catch (error) {
     const reason = error instanceof Error ? error.message.replace(/,? ?"?\.\.\..*$/s, '').slice(0, 120) : '';
     throw new GatewayError('invalid_request', `The request body is not valid JSON: ${reason}`, { cause: error });
   }
 }
+
+/** Made once: making one costs 5 µs. */
+const strictUtf8 = new TextDecoder('utf-8', { fatal: true });
 
 const mebibyte = 1024 * 1024;
 const formatBytes = (bytes: number) => (bytes % mebibyte === 0 ? `${bytes / mebibyte} MiB` : `${bytes} bytes`);

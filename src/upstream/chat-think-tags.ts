@@ -97,6 +97,9 @@ export function createThinkTagEditor(): LeakEditor {
       return [];
     },
     flush: () => flush(),
+    get isOver() {
+      return state === 'over';
+    },
   };
 }
 

@@ -10,7 +10,7 @@ import { createTransport } from '../upstream/transport.ts';
 import { exportLedgerCsv } from '../usage/csv.ts';
 import { createAccountControl } from './account-control.ts';
 import { createActivity } from './activity.ts';
-import { createAnnouncer } from './announcer.ts';
+import { createAnnouncer, createPacer } from './announcer.ts';
 import { readControlSecret } from './control-secret.ts';
 import { createDoctor } from './doctor.ts';
 import { createGateway } from './gateway.ts';
@@ -96,7 +96,7 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
     onTrace: activity.note,
     onServed(entry, body) {
       void usage.note(entry, body);
-      changed();
+      changedByRequest();
     },
   });
 
@@ -109,11 +109,13 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
   });
 
   const changed = createAnnouncer(() => {
+    if (options.onSnapshot === undefined && windows === undefined) return;
     const now = snapshot();
     options.onSnapshot?.(now);
     windows?.broadcast({ type: 'snapshot', snapshot: now });
   });
 
+  const changedByRequest = createPacer(50, () => changed());
   let windows: WindowOwner | undefined;
   const handOut = async () => void windows?.broadcast({ type: 'secrets', secrets: await secrets.entries() });
 

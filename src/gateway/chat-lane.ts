@@ -94,22 +94,23 @@ export function createChatLane(options: ChatLaneOptions): OpenChat {
     const clientNames = new Map([...toolRenames(body)].map(([client, upstream]) => [upstream, client]));
     const mend = createToolCallEditor(clientNames);
     const leaks = leakEditors(body, model, settings.leakRepair);
+    /** What models write in the wrong place, put right. */
+    async function* repaired(edit: (event: Buffer) => Buffer, batchOptions: ChatBatchOptions) {
+      try {
+        const mayJoin = () => leaks.every(({ isOver }) => isOver === true) && batchOptions.mayJoin?.() === true;
+        for await (const batch of stream.batches({ ...batchOptions, mayJoin }))
+          yield leaks.reduce<readonly Buffer[]>((events, { push }) => events.flatMap(push), batch).map(edit);
+      } catch (error) {
+        yield flushAll(leaks).map(edit);
+        throw error;
+      }
+      yield flushAll(leaks).map(edit);
+    }
     return {
       model,
-      async *batches(batchOptions) {
-        if (leaks.length === 0) {
-          for await (const batch of stream.batches(batchOptions)) yield batch.map(mend);
-          return;
-        }
-        try {
-          const mayJoin = () => leaks.every(({ isOver }) => isOver === true) && batchOptions.mayJoin?.() === true;
-          for await (const batch of stream.batches({ ...batchOptions, mayJoin }))
-            yield leaks.reduce<readonly Buffer[]>((events, { push }) => events.flatMap(push), batch).map(mend);
-        } catch (error) {
-          yield flushAll(leaks).map(mend);
-          throw error;
-        }
-        yield flushAll(leaks).map(mend);
+      batches({ edit: editLast, ...batchOptions }) {
+        const edit = editLast === undefined ? mend : (event: Buffer) => editLast(mend(event));
+        return leaks.length === 0 ? stream.batches({ ...batchOptions, edit }) : repaired(edit, batchOptions);
       },
       get usage() {
         return stream.usage;

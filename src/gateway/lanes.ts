@@ -71,11 +71,8 @@ function nativeChat(answer: ChatAnswer, { request: { model } }: Attempt): Opened
   const echo = model === undefined || model === answer.model ? undefined : createModelEcho(model);
   return {
     lane: 'native',
-    async *batches(batchOptions) {
-      const mayJoin = () => echo === undefined;
-      for await (const batch of answer.batches({ ...batchOptions, mayJoin }))
-        yield echo === undefined ? batch : batch.map(echo);
-    },
+    batches: (batchOptions) =>
+      answer.batches({ ...batchOptions, ...(echo === undefined ? { mayJoin: () => true } : { edit: echo }) }),
     end: () => 'data: [DONE]\n\n',
     document: foldChatStream,
     get usage() {

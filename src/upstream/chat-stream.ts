@@ -23,6 +23,8 @@ export interface ChatBatchOptions {
   readonly includeUsage: boolean;
   /** Asked for every read. */
   readonly mayJoin?: () => boolean;
+  /** What becomes of each event: here, because a generator around this one costs as much as all that it does. */
+  readonly edit?: (event: Buffer) => Buffer;
 }
 
 /** An upstream answer past its commit point: the first real output has been seen. */
@@ -62,15 +64,19 @@ export async function openChatStream(response: UpstreamResponse, options: ChatSt
     if (heldBytes + blocks.pendingBytes > maximumEventBytes)
       throw new GatewayError('upstream_protocol', 'Qwen sent an event of more than 32 MiB.');
   };
+  const ready: Buffer[] = [];
   /** The next events, undivided; at the end what was left without its blank line, then `undefined`. */
   const nextBlock = async (): Promise<Buffer | undefined> => {
-    while (true) {
+    while (ready.length === 0) {
       const read = await reads.next();
-      const block = read === undefined ? blocks.rest() : blocks.push(read);
+      if (read === undefined) {
+        const last = blocks.rest();
+        return last === undefined ? undefined : Buffer.concat([last, eventEnding]);
+      }
+      ready.push(...blocks.push(read));
       checkSize(heldBytes);
-      if (block !== undefined) return read === undefined ? Buffer.concat([block, eventEnding]) : block;
-      if (read === undefined) return undefined;
     }
+    return ready.shift();
   };
 
   const held: { readonly event: Buffer; readonly usageOnly: boolean }[] = [];
@@ -110,7 +116,7 @@ export async function openChatStream(response: UpstreamResponse, options: ChatSt
     get usage() {
       return usage;
     },
-    async *batches({ includeUsage, mayJoin = () => false }) {
+    async *batches({ includeUsage, mayJoin = () => false, edit = (event) => event }) {
       const wanted = (event: Buffer): boolean => {
         if (isPlainChunk(event)) return true;
         const meaning = readChatEvent(event);
@@ -132,7 +138,7 @@ export async function openChatStream(response: UpstreamResponse, options: ChatSt
             const isKnown = at > start;
             if (!isKnown) at = eventEnd(block, start);
             const event = block.subarray(start, at);
-            if (isKnown || (!isBlank(event) && wanted(event))) events.push(event);
+            if (isKnown || (!isBlank(event) && wanted(event))) events.push(edit(event));
             if (!isKnown) mould = mouldOf(text.slice(start, at)) ?? mould;
           }
         } catch (error) {
@@ -141,7 +147,7 @@ export async function openChatStream(response: UpstreamResponse, options: ChatSt
         return { events };
       };
       try {
-        yield held.filter(({ usageOnly }) => includeUsage || !usageOnly).map(({ event }) => event);
+        yield held.filter(({ usageOnly }) => includeUsage || !usageOnly).map(({ event }) => edit(event));
         for (let block = rest; block !== undefined && !isDone; block = isDone ? undefined : await nextBlock()) {
           const passed = passedOf(block);
           if (passed.events.length > 0) yield passed.events;

@@ -13,18 +13,22 @@ export class SseBlocks {
     return this.#pendingBytes;
   }
 
-  /** Takes the next read and returns the events that are finished; `undefined` where none is. */
-  push(read: Buffer): Buffer | undefined {
+  /** Takes the next read and returns the events that are finished, with those that began earlier in a block of their own. */
+  push(read: Buffer): readonly Buffer[] {
     const across = Buffer.concat([this.#tail, read.subarray(0, 2)]);
-    const end = blankLineEnd(read) || Math.max(0, blankLineEnd(across) - this.#tail.length);
-    const block = end === 0 ? undefined : this.#take(read.subarray(0, end));
+    const acrossEnd = Math.max(0, blankLineEnd(across) - this.#tail.length);
+    const end = Math.max(blankLineEnd(read), acrossEnd);
+    const begun = this.#pendingBytes === 0 || end === 0 ? 0 : acrossEnd || eventEnd(read, 0);
+    const blocks = [...(begun > 0 ? [this.#take(read.subarray(0, begun))] : []), read.subarray(begun, end)].filter(
+      (block) => block.length > 0,
+    );
     const rest = read.subarray(end);
     if (rest.length > 0) {
       this.#tail = Buffer.concat([this.#tail, rest.subarray(-2)]).subarray(-2);
       this.#pending.push(rest);
       this.#pendingBytes += rest.length;
     }
-    return block;
+    return blocks;
   }
 
   /** What is left at the end of the stream: an event without its closing blank line, or nothing. */

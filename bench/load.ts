@@ -25,6 +25,8 @@ export interface LoadResult {
   readonly firstMs: readonly number[];
   /** Of paced chunks: from the upstream's write to our read. */
   readonly lagMs: readonly number[];
+  /** Of paced chunks: between two reads of one answer. */
+  readonly gapMs: readonly number[];
   /** What was wrong with answers, with how many had it. */
   readonly faults: Readonly<Record<string, number>>;
 }
@@ -35,7 +37,7 @@ const patienceMs = 60_000;
 export async function runLoad(options: LoadOptions): Promise<LoadResult> {
   const totalMs: number[] = [];
   const firstMs: number[] = [];
-  const lagMs: number[] = [];
+  const paced: PacedTimes | undefined = options.plan.paceMs > 0 ? { lagMs: [], gapMs: [] } : undefined;
   const faults: Record<string, number> = {};
   const head = Object.entries({ ...options.headers, 'content-length': String(options.body.length) })
     .map(([name, value]) => `${name}: ${value}\r\n`)
@@ -52,7 +54,7 @@ export async function runLoad(options: LoadOptions): Promise<LoadResult> {
     let connection: Connection | undefined;
     do {
       try {
-        connection ??= await Connection.open(options.port, options.plan.paceMs > 0 ? lagMs : undefined);
+        connection ??= await Connection.open(options.port, paced);
         const sentMs = performance.now();
         const { status, body, firstAtMs, keepsAlive } = await connection.exchange(request);
         totalMs.push(performance.now() - sentMs);
@@ -79,7 +81,20 @@ export async function runLoad(options: LoadOptions): Promise<LoadResult> {
   };
   await Promise.all(Array.from({ length: options.connections }, worker));
   const seconds = (performance.now() - startedMs) / 1_000;
-  return { answers: totalMs.length, seconds, totalMs, firstMs, lagMs, faults };
+  return {
+    answers: totalMs.length,
+    seconds,
+    totalMs,
+    firstMs,
+    lagMs: paced?.lagMs ?? [],
+    gapMs: paced?.gapMs ?? [],
+    faults,
+  };
+}
+
+interface PacedTimes {
+  readonly lagMs: number[];
+  readonly gapMs: number[];
 }
 
 interface Answer {
@@ -91,7 +106,8 @@ interface Answer {
 
 class Connection {
   readonly #socket: Socket;
-  readonly #lagMs: number[] | undefined;
+  readonly #paced: PacedTimes | undefined;
+  #lastChunkMs: number | undefined;
   #reads: Buffer[] = [];
   #bytes = 0;
   #head:
@@ -100,22 +116,22 @@ class Connection {
   #firstAtMs = 0;
   #settle: { resolve(answer: Answer): void; reject(error: Error): void } | undefined;
 
-  private constructor(socket: Socket, lagMs: number[] | undefined) {
+  private constructor(socket: Socket, paced: PacedTimes | undefined) {
     this.#socket = socket;
-    this.#lagMs = lagMs;
+    this.#paced = paced;
     socket.on('data', (read) => this.#take(read));
     socket.on('error', (error) => this.#settle?.reject(error));
     socket.on('close', () => this.#settle?.reject(new Error('the connection ended in the middle of an answer')));
     socket.setTimeout(patienceMs, () => socket.destroy(new Error('no answer')));
   }
 
-  static open(port: number, lagMs: number[] | undefined): Promise<Connection> {
+  static open(port: number, paced: PacedTimes | undefined): Promise<Connection> {
     return new Promise((resolve, reject) => {
       const socket = connect({ port, host: '127.0.0.1', noDelay: true });
       socket.once('error', reject);
       socket.once('connect', () => {
         socket.off('error', reject);
-        resolve(new Connection(socket, lagMs));
+        resolve(new Connection(socket, paced));
       });
     });
   }
@@ -138,7 +154,7 @@ class Connection {
   #take(read: Buffer): void {
     this.#reads.push(read);
     this.#bytes += read.length;
-    if (this.#lagMs !== undefined) this.#noteLag(read, this.#lagMs);
+    if (this.#paced !== undefined) this.#noteTimes(read, this.#paced);
     this.#head ??= this.#readHead();
     const head = this.#head;
     if (head === undefined || this.#bytes <= head.start) return;
@@ -181,8 +197,12 @@ class Connection {
     return Buffer.concat(this.#reads.slice(-5)).subarray(-5).toString('latin1');
   }
 
-  #noteLag(read: Buffer, lagMs: number[]): void {
+  #noteTimes(read: Buffer, { lagMs, gapMs }: PacedTimes): void {
     const now = nowMicros();
+    if (read.indexOf(' t') !== -1) {
+      if (this.#lastChunkMs !== undefined) gapMs.push(now / 1_000 - this.#lastChunkMs);
+      this.#lastChunkMs = now / 1_000;
+    }
     for (let at = read.indexOf(' t'); at !== -1; at = read.indexOf(' t', at + 2)) {
       const stamp = /^ t(\d{6,});/.exec(read.toString('latin1', at, at + 24))?.[1];
       if (stamp !== undefined) lagMs.push((now - Number(stamp)) / 1_000);

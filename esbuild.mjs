@@ -1,7 +1,7 @@
 /**
  * Builds everything that ships into dist/.
  *
- *   node esbuild.mjs [--production] [--watch]
+ *   node esbuild.mjs [--production] [--watch] [--metafile=path]
  *
  * The editor's entry and the command line hold next to nothing: whatever they take from src/gateway/main.ts is loaded
  * from dist/server.js at run time, so `activate` stays cheap and the server code ships once.
@@ -18,25 +18,63 @@ const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 /** Largest minified size in bytes; a build above it fails. */
 const budgets = {
   'dist/extension.js': 60_000,
+  'dist/account-files.js': 20_000,
+  'dist/chat.js': 20_000,
   'dist/views.js': 90_000,
-  'dist/cli.js': 120_000,
-  'dist/server.js': 900_000,
+  'dist/cli.js': 300_000,
+  'dist/clients.js': 400_000,
+  // Loaded in a thread of its own: what it costs is the package's size, not the start of the editor.
+  'dist/server.js': 1_000_000,
   'dist/tokenizer.js': 20_000,
+  'dist/team.js': 500_000,
   'dist/webview/login.js': 20_000,
   'dist/webview/login.css': 10_000,
   'dist/webview/dashboard.js': 80_000,
   'dist/webview/dashboard.css': 10_000,
 };
 
-/** `listhen` reaches these only for tunnels, certificates, the clipboard, its development server and questions on a terminal. */
+/** What the editor needs only after a click: modules of `src/vscode` that become bundles of their own, and their names. */
+const lazyParts = {
+  './account-files.ts': 'account-files',
+  './chat/main.ts': 'chat',
+  './clients/main.ts': 'clients',
+};
+
+/** @type {esbuild.Plugin} */
+const lazyBoundary = {
+  name: 'lazy-boundary',
+  setup(build) {
+    build.onResolve({ filter: /^\.\// }, ({ path, kind }) =>
+      kind === 'dynamic-import' && path in lazyParts ? { path: `./${lazyParts[path]}.js`, external: true } : undefined,
+    );
+  },
+};
+
+/**
+ * `listhen` reaches these only for tunnels, certificates, the clipboard, its development server and questions on a terminal;
+ * of `prom-client` nobody here uses summaries, pushing, clusters or its own list of metrics.
+ */
 const neverUsed =
-  /^(node-forge|jiti|untun|tinyclip|crossws\/adapters\/node|@parcel\/watcher(-wasm)?|.*\/chunks\/(xdg-open|prompt)\.mjs)$/;
+  /^(node-forge|jiti|untun|tinyclip|crossws\/adapters\/node|@parcel\/watcher(-wasm)?|.*\/chunks\/(xdg-open|prompt)\.mjs|\.\/lib\/(summary|pushgateway|defaultMetrics|cluster))$/;
 
 /** @type {esbuild.Plugin} */
 const serverBoundary = {
   name: 'server-boundary',
   setup(build) {
     build.onResolve({ filter: /\/gateway\/main\.ts$/ }, () => ({ path: './server.js', external: true }));
+  },
+};
+
+/**
+ * The client of Redis is loaded where `REDIS_URL` is set, and ships in no VSIX.
+ * @type {esbuild.Plugin}
+ */
+const teamBoundary = {
+  name: 'team-boundary',
+  setup(build) {
+    build.onResolve({ filter: /\/team\/main\.ts$/ }, ({ kind }) =>
+      kind === 'entry-point' ? undefined : { path: './team.js', external: true },
+    );
   },
 };
 
@@ -62,7 +100,7 @@ const leaveOutUnused = {
   setup(build) {
     const leftOut = ({ path }) => ({ path, namespace: 'left-out', sideEffects: false });
     build.onResolve({ filter: neverUsed }, (call) =>
-      /[\\/]node_modules[\\/](listhen|consola)[\\/]/.test(call.importer) ? leftOut(call) : undefined,
+      /[\\/]node_modules[\\/](listhen|consola|prom-client)[\\/]/.test(call.importer) ? leftOut(call) : undefined,
     );
     build.onResolve({ filter: neverSpoken }, (call) =>
       /[\\/]node_modules[\\/]undici[\\/]/.test(call.importer) ? leftOut(call) : undefined,
@@ -139,18 +177,25 @@ export function buildOptions({ production, root: sources = root, outdir = join(s
       ...node,
       entryPoints: ['src/vscode/extension.ts'],
       outfile: join(outdir, 'extension.js'),
-      plugins: [serverBoundary, viewsBoundary],
+      plugins: [serverBoundary, viewsBoundary, lazyBoundary],
     },
     {
       ...node,
       entryPoints: ['src/vscode/views/main.ts'],
       outfile: join(outdir, 'views.js'),
+      plugins: [serverBoundary, lazyBoundary],
     },
+    ...Object.entries(lazyParts).map(([path, name]) => ({
+      ...node,
+      entryPoints: [join('src/vscode', path)],
+      outfile: join(outdir, `${name}.js`),
+      plugins: [serverBoundary],
+    })),
     {
       ...node,
       entryPoints: ['src/cli/main.ts'],
       outfile: join(outdir, 'cli.js'),
-      plugins: [serverBoundary],
+      plugins: [serverBoundary, teamBoundary],
       banner: { js: `#!/usr/bin/env node\n${refuseOldNode}` },
       define: { ...node.define, QWEN_PROXY_VERSION: JSON.stringify(version) },
     },
@@ -158,6 +203,13 @@ export function buildOptions({ production, root: sources = root, outdir = join(s
       ...node,
       entryPoints: ['src/tokens/worker.ts'],
       outfile: join(outdir, 'tokenizer.js'),
+    },
+    {
+      ...node,
+      entryPoints: ['src/team/main.ts'],
+      outfile: join(outdir, 'team.js'),
+      // Its optional parts: tracing, and native hashing that only caches of its own want.
+      external: [...(node.external ?? []), '@opentelemetry/api', '@node-rs/xxhash'],
     },
     {
       ...common,
@@ -225,12 +277,34 @@ function removeStaleFiles(metafiles) {
   }
 }
 
-async function build(production) {
+/**
+ * What went into all bundles, as one of esbuild's metafiles; the vocabulary's package, which no bundle imports, too.
+ * @param {esbuild.Metafile[]} metafiles
+ * @returns {esbuild.Metafile}
+ */
+function mergeMetafiles(metafiles) {
+  const isThere = (path) => !path.startsWith('left-out:');
+  const inputs = Object.assign({}, ...metafiles.map((metafile) => metafile.inputs));
+  for (const [path, input] of Object.entries(inputs))
+    if (isThere(path)) input.imports = input.imports.filter((imported) => isThere(imported.path));
+    else delete inputs[path];
+  const outputs = Object.assign({}, ...metafiles.map((metafile) => metafile.outputs));
+  for (const output of Object.values(outputs))
+    for (const path of Object.keys(output.inputs)) if (!isThere(path)) delete output.inputs[path];
+  const source = `${vocabularyPackageFolder}/package.json`;
+  inputs[source] = { bytes: 0, imports: [] };
+  inputs['src/tokens/worker.ts'].imports.push({ path: source, kind: 'import-statement' });
+  outputs['dist/tokenizer.js'].inputs[source] = { bytesInOutput: 1 };
+  return { inputs, outputs };
+}
+
+async function build(production, metafilePath) {
   const results = await Promise.all(buildOptions({ production }).map((options) => esbuild.build(options)));
   const metafiles = results.flatMap(({ metafile }) => metafile ?? []);
   if (production) checkBudgets(metafiles);
   removeStaleFiles(metafiles);
   writeFileSync(join(root, 'dist', 'THIRD-PARTY-NOTICES.txt'), thirdPartyNotices(metafiles));
+  if (metafilePath !== undefined) writeFileSync(metafilePath, JSON.stringify(mergeMetafiles(metafiles)));
 }
 
 async function watch() {
@@ -242,8 +316,9 @@ async function watch() {
 }
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  const metafilePath = process.argv.find((argument) => argument.startsWith('--metafile='))?.slice('--metafile='.length);
   try {
-    await (process.argv.includes('--watch') ? watch() : build(process.argv.includes('--production')));
+    await (process.argv.includes('--watch') ? watch() : build(process.argv.includes('--production'), metafilePath));
   } catch (error) {
     // esbuild has already printed its own messages.
     if (!(error instanceof Error && 'errors' in error)) console.error(error instanceof Error ? error.message : error);

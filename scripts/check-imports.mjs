@@ -21,6 +21,7 @@ const layers = [
   ['accounts', ['core']],
   ['usage', ['core']],
   ['tokens', ['core']],
+  ['team', ['core']],
   ['server', ['core', 'gateway/exchange.ts', 'gateway/gateway.ts']],
   // The attempt loop knows no wire format, no server and no upstream.
   [
@@ -43,8 +44,9 @@ const layers = [
   ['gateway/exchange.ts', ['core']],
   ['gateway', ['core', 'wire', 'accounts', 'usage', 'tokens', 'dialects', 'upstream', 'server']],
   ['webview', []],
-  ['vscode', ['core', 'webview', 'gateway/main.ts']],
-  ['cli', ['core', 'gateway/main.ts']],
+  ['clients', ['core']],
+  ['vscode', ['core', 'wire', 'clients', 'webview', 'gateway/main.ts']],
+  ['cli', ['core', 'clients', 'gateway/main.ts', 'team/main.ts']],
 ];
 
 /** Packages that only one folder may know. */
@@ -56,12 +58,17 @@ const packageHomes = {
   undici: ['upstream'],
   oauth4webapi: ['accounts'],
   commander: ['cli'],
+  'prom-client': ['gateway'],
+  '@redis/client': ['team'],
   'image-size': ['tokens'],
   'image-size/types/gif': ['tokens'],
   'image-size/types/jpg': ['tokens'],
   'image-size/types/png': ['tokens'],
   'image-size/types/webp': ['tokens'],
   uqr: ['vscode', 'webview', 'cli'],
+  'jsonc-parser': ['clients'],
+  '@decimalturn/toml-patch': ['clients'],
+  yaml: ['clients', 'cli'],
   uplot: ['webview'],
 };
 

@@ -1,5 +1,6 @@
 /**
- * Serves headless from a clone: builds when a source is newer than the bundles, then runs the command line's `serve`.
+ * Runs the command line from a clone: builds when a source is newer than the bundles, then does what the arguments say,
+ * `serve` without any.
  * Silent unless the build fails, because the first line on stdout belongs to the server.
  */
 import { execFileSync } from 'node:child_process';
@@ -13,7 +14,8 @@ const bundles = [cli, join(root, 'dist', 'server.js')];
 
 if (!isFresh()) build();
 // In this very process, so that a signal to it is a signal to the server.
-process.argv.splice(1, 1, cli, 'serve');
+process.argv.splice(1, 1, cli);
+if (process.argv.length === 2) process.argv.push('serve');
 createRequire(import.meta.url)(cli);
 
 function isFresh() {

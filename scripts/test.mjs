@@ -29,6 +29,12 @@ const clientSteps = [
   { name: 'clients', command: 'mocha', args: ['test/clients/{sdk,cli}/*.test.ts'] },
 ];
 
+/** `npm run test:team`: run when named. They need a Redis server. */
+const teamSteps = [
+  { name: 'redis-server', command: 'node', args: ['scripts/redis-server.mjs', 'ensure'] },
+  { name: 'team', command: 'mocha', args: ['test/team/*.test.ts'] },
+];
+
 let passed = 0;
 let failed = 0;
 
@@ -64,7 +70,7 @@ function run({ name, command, args }) {
 }
 
 const wanted = process.argv.slice(2);
-const known = [...steps, ...clientSteps];
+const known = [...steps, ...clientSteps, ...teamSteps];
 const unknown = wanted.filter((name) => !known.some((step) => step.name === name));
 if (unknown.length > 0) {
   console.error(`Unknown step: ${unknown.join(', ')}. Steps: ${known.map((step) => step.name).join(', ')}`);
@@ -76,7 +82,7 @@ for (const step of wanted.length === 0 ? steps : known.filter(({ name }) => want
   if (await run(step)) continue;
   broken.push(step.name);
   // Later steps need what these make; the suites themselves are independent of one another.
-  if (['build', 'vscode-host', 'client-packages'].includes(step.name)) break;
+  if (['build', 'vscode-host', 'client-packages', 'redis-server'].includes(step.name)) break;
 }
 if (broken.length > 0) console.error(`Failed: ${broken.join(', ')}`);
 console.log(`${passed} passed, ${failed} failed`);

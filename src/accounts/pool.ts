@@ -3,7 +3,7 @@ import type { ErrorCode, GatewayError } from '../core/errors.ts';
 import type { AccountStrategy } from '../core/settings.ts';
 import type { WireFormat } from '../core/upstream.ts';
 import type { Account } from './account.ts';
-import { createAffinity } from './affinity.ts';
+import { type Affinity, createAffinity } from './affinity.ts';
 import { afterFailure, afterSuccess, type Health, holding, type Standing, standing } from './health.ts';
 import { noAccount, noModel, nothingReady } from './pool-errors.ts';
 import { rank } from './selection.ts';
@@ -28,6 +28,8 @@ export interface PoolOptions {
   readonly modelFor: (account: Account, asked: string | undefined, format?: WireFormat) => string | undefined;
   /** Health as it was kept from the last run. */
   readonly health?: ReadonlyMap<string, Health>;
+  /** Which conversation is where; one of this process alone unless told. */
+  readonly affinity?: Affinity | undefined;
   /** Called after every change of health. */
   readonly onChange?: () => void;
 }
@@ -75,7 +77,7 @@ interface Able extends Lease {
 
 export function createPool(options: PoolOptions): Pool {
   const { clock } = options;
-  const affinity = createAffinity(clock);
+  const affinity = options.affinity ?? createAffinity(clock);
   const health = new Map<string, Health>(options.health);
   const inFlight = new Map<string, number>();
   /** Leases that are trials: the next one may only start when they are reported. */

@@ -67,12 +67,19 @@ export function createAccountStore(secrets: SecretStore, logger: Logger): Accoun
     const stored = await secrets.get(keyPrefix + id);
     return stored === undefined ? undefined : parse(keyPrefix + id, stored);
   };
-  const write = async (account: Account): Promise<void> => {
-    await secrets.set(keyPrefix + account.id, formatAccount(account));
+  const written = async (account: Account): Promise<void> => {
     adoptOne(account.id, account);
     if (account.kind === 'demo' || hadAccount) return;
     await secrets.set(hadAccountKey, 'true');
     hadAccount = true;
+  };
+  /** Writes over `expected`; false where another machine was quicker. Without a store that can tell, it never was. */
+  const replace = async (account: Account, expected: string | undefined): Promise<boolean> => {
+    const [key, text] = [keyPrefix + account.id, formatAccount(account)];
+    if (secrets.swap === undefined) await secrets.set(key, text);
+    else if (!(await secrets.swap(key, expected, text))) return false;
+    await written(account);
+    return true;
   };
 
   return {
@@ -112,22 +119,28 @@ export function createAccountStore(secrets: SecretStore, logger: Logger): Accoun
     add: (account) =>
       inTurn(async () => {
         if ((await secrets.get(keyPrefix + account.id)) !== undefined) return false;
-        await write(account);
-        return true;
+        return replace(account, undefined);
       }),
     update: (id, change) =>
       inTurn(async () => {
-        const stored = await read(id);
-        if (stored === undefined) {
-          adoptOne(id, undefined);
-          return undefined;
+        while (true) {
+          const text = await secrets.get(keyPrefix + id);
+          const stored = text === undefined ? undefined : parse(keyPrefix + id, text);
+          if (stored === undefined) {
+            adoptOne(id, undefined);
+            return undefined;
+          }
+          const next = change(stored);
+          if (formatAccount(next) === formatAccount(stored)) adoptOne(id, stored);
+          else if (!(await replace(next, text))) continue;
+          return next;
         }
-        const next = change(stored);
-        if (formatAccount(next) === formatAccount(stored)) adoptOne(id, stored);
-        else await write(next);
-        return next;
       }),
-    put: (account) => inTurn(() => write(account)),
+    put: (account) =>
+      inTurn(async () => {
+        await secrets.set(keyPrefix + account.id, formatAccount(account));
+        await written(account);
+      }),
     remove: (id) =>
       inTurn(async () => {
         await secrets.delete(keyPrefix + id);

@@ -1,10 +1,12 @@
-import type { AccountLimit, AccountSummary, AddAccountInput, PlanFinding } from '../core/control.ts';
+import type { AccountLimit, AccountState, AccountSummary, AddAccountInput, PlanFinding } from '../core/control.ts';
 import { withFix } from '../core/with-fix.ts';
 import type { HostedProxy } from '../core/worker-protocol.ts';
-import { UsageError } from './environment.ts';
 import { type SearchOptions, searchPlan } from './find.ts';
 import { withProxy } from './host.ts';
+import { printTable } from './table.ts';
 import { asUsage, printJson, processTerminal, readKey } from './terminal.ts';
+import { t } from './translate.ts';
+import { UsageError } from './usage-error.ts';
 
 /** Accounts of this home; the demo account that stands in for none is not one of them. */
 async function stored(proxy: HostedProxy): Promise<readonly AccountSummary[]> {
@@ -12,37 +14,32 @@ async function stored(proxy: HostedProxy): Promise<readonly AccountSummary[]> {
   return accounts.filter((account) => account.createdAtMs > 0);
 }
 
-function printTable(rows: readonly Readonly<Record<string, string>>[]): void {
-  const [first] = rows;
-  if (first === undefined) return;
-  const columns = Object.keys(first);
-  const width = (column: string) => Math.max(column.length, ...rows.map((row) => row[column]?.length ?? 0));
-  const line = (cells: readonly string[]) =>
-    `${columns
-      .map((column, index) => (cells[index] ?? '').padEnd(width(column)))
-      .join('  ')
-      .trimEnd()}\n`;
-  process.stdout.write(line(columns.map((column) => column.toUpperCase())));
-  for (const row of rows) process.stdout.write(line(columns.map((column) => row[column] ?? '')));
-}
-
 const until = (untilMs: number | undefined) => (untilMs === undefined ? '' : new Date(untilMs).toISOString());
+
+const stateTexts: Readonly<Record<AccountState, () => string>> = {
+  ready: () => t('ready'),
+  cooling: () => t('cooling'),
+  exhausted: () => t('exhausted'),
+  unauthorized: () => t('unauthorized'),
+  disabled: () => t('disabled'),
+};
+export const stateText = (state: AccountState) => stateTexts[state]();
 
 export async function listAccounts({ json }: { readonly json?: boolean }): Promise<number> {
   const accounts = await withProxy(stored);
   if (json) printJson(accounts);
   else if (accounts.length === 0)
-    process.stderr.write('No account yet. Add one with: qwen-openai-proxy accounts add --id ID\n');
+    process.stderr.write(`${t('No account yet. Add one with: qwen-openai-proxy accounts add --id ID')}\n`);
   else
     printTable(
       accounts.map(({ id, planLabel, state, reason, untilMs, requestsToday, group }) => ({
         id,
-        plan: planLabel,
-        state,
-        until: until(untilMs),
-        today: String(requestsToday),
-        group: group ?? '',
-        reason: reason ?? '',
+        [t('plan')]: planLabel,
+        [t('state')]: stateText(state),
+        [t('until')]: until(untilMs),
+        [t('today')]: String(requestsToday),
+        [t('group')]: group ?? '',
+        [t('reason')]: reason ?? '',
       })),
     );
   return 0;
@@ -63,9 +60,9 @@ export async function countAccounts({ json }: { readonly json?: boolean }): Prom
     printTable(
       counts.map((row) => ({
         id: row.id,
-        'requests today': String(row.requestsToday),
-        'input tokens': String(row.inputTokensToday),
-        'output tokens': String(row.outputTokensToday),
+        [t('requests today')]: String(row.requestsToday),
+        [t('input tokens')]: String(row.inputTokensToday),
+        [t('output tokens')]: String(row.outputTokensToday),
       })),
     );
   return 0;
@@ -96,7 +93,7 @@ export async function addAccount({
         probe: options.probe && found === undefined,
       }),
     );
-    processTerminal.out(`added ${account.id} (${account.planLabel})\n`);
+    processTerminal.out(`${t('added {0} ({1})', account.id, account.planLabel)}\n`);
     // The verdict is advice: the account is stored whatever it says.
     if (verdict) processTerminal.say(`${withFix(verdict)}\n`);
     if (terms !== undefined) processTerminal.say(`${terms}\n`);
@@ -106,8 +103,8 @@ export async function addAccount({
 
 async function findPlan(proxy: HostedProxy, key: string, options: SearchOptions): Promise<PlanFinding | undefined> {
   const { found, isUnasked } = await searchPlan(proxy, { key, ...options }, processTerminal);
-  if (isUnasked) throw new UsageError('Name the plan with --plan, or say --yes to have these hosts asked.');
-  if (found === undefined) processTerminal.say('No plan took the key; nothing was stored.\n');
+  if (isUnasked) throw new UsageError(t('Name the plan with --plan, or say --yes to have these hosts asked.'));
+  if (found === undefined) processTerminal.say(`${t('No plan took the key; nothing was stored.')}\n`);
   return found;
 }
 
@@ -124,20 +121,20 @@ export async function testAccount(id: string, { billed }: { readonly billed?: bo
 export async function groupAccount(id: string, name: string | undefined): Promise<number> {
   return withProxy(async (proxy) => {
     await asUsage(() => (name === undefined ? proxy.setAccountGroup(id) : proxy.setAccountGroup(id, name)));
-    processTerminal.out(name === undefined ? `ungrouped ${id}\n` : `grouped ${id}\n`);
+    processTerminal.out(`${name === undefined ? t('ungrouped {0}', id) : t('grouped {0}', id)}\n`);
     return 0;
   });
 }
 
-/** One change of one account, with the word that says it is done. */
+/** One change of one account, with the text that says it is done. */
 export function changeAccount(
-  done: string,
+  done: (id: string) => string,
   change: (proxy: HostedProxy, id: string) => Promise<void>,
 ): (id: string) => Promise<number> {
   return (id) =>
     withProxy(async (proxy) => {
       await asUsage(() => change(proxy, id));
-      process.stdout.write(`${done} ${id}\n`);
+      process.stdout.write(`${done(id)}\n`);
       return 0;
     });
 }
@@ -149,7 +146,7 @@ export async function limitAccount(id: string, options: Partial<AccountLimit>): 
   const limit = { window, ...(requests !== undefined && { requests }), ...(tokens !== undefined && { tokens }) };
   return withProxy(async (proxy) => {
     await asUsage(() => (isSet ? proxy.setAccountLimit(id, limit) : proxy.setAccountLimit(id)));
-    processTerminal.out(isSet ? `limited ${id}\n` : `unlimited ${id}\n`);
+    processTerminal.out(`${isSet ? t('limited {0}', id) : t('unlimited {0}', id)}\n`);
     return 0;
   });
 }
@@ -159,14 +156,9 @@ export async function setBillingDay(id: string, day: number | undefined): Promis
   return withProxy(async (proxy) => {
     await asUsage(() => (day === undefined ? proxy.setAccountBillingDay(id) : proxy.setAccountBillingDay(id, day)));
     processTerminal.out(
-      day === undefined ? `billing day of ${id}: the day it was added\n` : `billing day of ${id}: ${day}\n`,
+      `${day === undefined ? t('billing day of {0}: the day it was added', id) : t('billing day of {0}: {1}', id, day)}
+`,
     );
     return 0;
   });
-}
-
-/** `usage --csv`: the whole ledger on stdout. */
-export async function printUsage(): Promise<number> {
-  processTerminal.out(await withProxy((proxy) => proxy.exportUsage()));
-  return 0;
 }

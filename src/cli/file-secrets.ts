@@ -1,18 +1,13 @@
-import { randomUUID } from 'node:crypto';
-import { readFile, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import * as v from 'valibot';
 import type { SecretStore } from '../core/contracts.ts';
 import { createEmitter } from '../core/emitter.ts';
 import { parseJson } from '../core/json.ts';
-import { createLockFile, isOlderThan, releaseLockFile } from '../core/lock-file.ts';
-import { fileStamp, makePrivateDirectory } from '../core/private-file.ts';
+import { fileStamp } from '../core/private-file.ts';
 import { accountsFileName, accountsFileSchema, writePrivateFile } from '../gateway/main.ts';
+import { withFileLock } from './file-lock.ts';
 
-/** A lock older than this was left by a process that died. */
-const staleLockMs = 10_000;
-const lockPatienceMs = 15_000;
-const lockPauseMs = 20;
 /** A running server sees the writes of other processes within this time. */
 const watchIntervalMs = 400;
 
@@ -44,7 +39,7 @@ export function createFileSecrets(directory: string): SecretStore & { close(): v
 
   const edit = (change: (secrets: Record<string, string>) => void): Promise<void> => {
     const result = turn.then(() =>
-      withLock(join(directory, 'accounts.lock'), async () => {
+      withFileLock(join(directory, 'accounts.lock'), async () => {
         const secrets = await readAll();
         change(secrets);
         await writePrivateFile(path, `${JSON.stringify({ version: 1, secrets }, null, 2)}\n`);
@@ -84,41 +79,4 @@ export function createFileSecrets(directory: string): SecretStore & { close(): v
     },
     close: () => clearInterval(watch),
   };
-}
-
-/** Runs `work` while holding a lock file that names this process; a stale one is taken over. */
-async function withLock(path: string, work: () => Promise<void>): Promise<void> {
-  await makePrivateDirectory(dirname(path));
-  const owner = `${process.pid} ${randomUUID()}\n`;
-  const deadlineMs = Date.now() + lockPatienceMs;
-  while (!(await createLockFile(path, owner))) {
-    if (await isStale(path)) await removeStale(path);
-    else if (Date.now() > deadlineMs)
-      throw new Error(`${path} is held by another process. Remove it if none is running.`);
-    await new Promise((resolve) => setTimeout(resolve, lockPauseMs));
-  }
-  try {
-    await work();
-  } finally {
-    await releaseLockFile(path, owner);
-  }
-}
-
-const isStale = (path: string) => isOlderThan(path, staleLockMs, Date.now());
-
-/**
- * One at a time, and only what is stale even then: of several that found the old lock, a later one would otherwise remove
- * the lock that an earlier one has made since.
- */
-async function removeStale(path: string): Promise<void> {
-  const guard = `${path}.takeover`;
-  if (!(await createLockFile(guard, ''))) {
-    if (await isStale(guard)) await rm(guard, { force: true });
-    return;
-  }
-  try {
-    if (await isStale(path)) await rm(path, { force: true });
-  } finally {
-    await rm(guard, { force: true });
-  }
 }

@@ -2,6 +2,7 @@ import type { PlanCandidate, PlanSearch, ProxyControl } from '../core/control.ts
 import { withFix } from '../core/with-fix.ts';
 import { withProxy } from './host.ts';
 import { asUsage, printJson, processTerminal, readKey, type Terminal } from './terminal.ts';
+import { t } from './translate.ts';
 
 export interface SearchOptions {
   readonly baseUrl?: string;
@@ -41,22 +42,26 @@ export async function searchPlan(
   terminal.say(`${candidates.map(({ label, host }, index) => `${index + 1}. ${label}: ${host}`).join('\n')}\n`);
   const agreed = yes ? candidates : await askConsent(candidates, terminal);
   if (agreed.length === 0) {
-    terminal.say('The key was sent nowhere. With --yes it is sent to these hosts in turn, until one takes it.\n');
+    terminal.say(
+      `${t('The key was sent nowhere. With --yes it is sent to these hosts in turn, until one takes it.')}\n`,
+    );
     return { candidates, findings: [], isUnasked: true };
   }
   const plans = agreed.map(({ plan }) => plan);
   const search = await asUsage(() => proxy.findPlan({ key, plans, ...where, ...(billed && { billed }) }));
   for (const finding of search.findings) terminal.say(`${withFix(finding)}\n`);
   if (search.found?.models !== undefined && search.found.models.length > 0)
-    terminal.say(`Models: ${search.found.models.join(', ')}\n`);
+    terminal.say(`${t('Models: {0}', search.found.models.join(', '))}\n`);
   if (search.findings.some(({ answer }) => answer === 'unclear') && !billed)
-    terminal.say('With --billed one token of an answer is asked for instead, which may be charged.\n');
+    terminal.say(`${t('With --billed one token of an answer is asked for instead, which may be charged.')}\n`);
   return { candidates, ...search, isUnasked: false };
 }
 
 async function askConsent(candidates: readonly PlanCandidate[], terminal: Terminal): Promise<readonly PlanCandidate[]> {
   if (!terminal.isInteractive) return [];
-  const answer = await terminal.ask('Send the key to them in turn, until one takes it? [y = all, 1,3 = some, N] ');
+  const answer = await terminal.ask(
+    `${t('Send the key to them in turn, until one takes it? [y = all, 1,3 = some, N]')} `,
+  );
   if (/^y(?:es)?$/i.test(answer)) return candidates;
   const numbers = answer.split(/[\s,]+/);
   return candidates.filter((_candidate, index) => numbers.includes(String(index + 1)));

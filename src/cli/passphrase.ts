@@ -1,5 +1,6 @@
-import { UsageError } from './environment.ts';
 import type { Terminal } from './terminal.ts';
+import { t } from './translate.ts';
+import { UsageError } from './usage-error.ts';
 
 /** The variable that holds the passphrase for scripts. */
 export const passphraseVariable = 'QWEN_PROXY_PASSPHRASE';
@@ -12,10 +13,11 @@ export async function readPassphrase(
   const given = environment[passphraseVariable];
   if (given) return given;
   const passphrase = terminal.isInteractive
-    ? await terminal.ask('Passphrase (it is not shown): ', { hidden: true })
+    ? await terminal.ask(`${t('Passphrase (it is not shown):')} `, { hidden: true })
     : await terminal.readAll();
-  if (passphrase === '') throw new UsageError(`The passphrase is empty: give it on stdin or as ${passphraseVariable}.`);
-  if (isNew && terminal.isInteractive && (await terminal.ask('Once more: ', { hidden: true })) !== passphrase)
-    throw new UsageError('The two passphrases differ.');
+  if (passphrase === '')
+    throw new UsageError(t('The passphrase is empty: give it on stdin or as {0}.', passphraseVariable));
+  if (isNew && terminal.isInteractive && (await terminal.ask(`${t('Once more:')} `, { hidden: true })) !== passphrase)
+    throw new UsageError(t('The two passphrases differ.'));
   return passphrase;
 }

@@ -1,6 +1,7 @@
 import { createInterface } from 'node:readline';
 import { Writable } from 'node:stream';
-import { UsageError } from './environment.ts';
+import { t } from './translate.ts';
+import { UsageError } from './usage-error.ts';
 
 /** Where a command reads and writes; tests bring their own. */
 export interface Terminal {
@@ -24,10 +25,11 @@ export const processTerminal: Terminal = {
   out: (text) => void process.stdout.write(text),
   say: (text) => void process.stderr.write(text),
   ask(question, options) {
-    process.stderr.write(question);
     const isHidden = options?.hidden === true;
     const output = isHidden ? new Writable({ write: (_part, _encoding, done) => done() }) : process.stderr;
     const lines = createInterface({ input: process.stdin, output, terminal: true });
+    // After the terminal has stopped showing what is typed: a key may be pasted the moment the question is there.
+    process.stderr.write(question);
     return new Promise((resolve, reject) => {
       lines.once('line', (line) => {
         if (isHidden) process.stderr.write('\n');
@@ -35,7 +37,7 @@ export const processTerminal: Terminal = {
         lines.close();
       });
       // Ctrl+C and Ctrl+D; after an answer the promise is settled already.
-      lines.once('close', () => reject(new UsageError('Nothing was entered.')));
+      lines.once('close', () => reject(new UsageError(t('Nothing was entered.'))));
     });
   },
   async readAll() {
@@ -53,7 +55,9 @@ export function printJson(value: unknown): void {
 
 /** The API key: asked for where somebody sits there, else all of stdin. */
 export function readKey(terminal: Terminal): Promise<string> {
-  return terminal.isInteractive ? terminal.ask('API key (it is not shown): ', { hidden: true }) : terminal.readAll();
+  return terminal.isInteractive
+    ? terminal.ask(`${t('API key (it is not shown):')} `, { hidden: true })
+    : terminal.readAll();
 }
 
 /** What the control surface rejects is a mistake of the caller. */

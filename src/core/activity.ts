@@ -48,6 +48,8 @@ export interface UsageBucket {
   readonly startMs: number;
   readonly account: string;
   readonly model: string;
+  /** Name of the client key; only where the query asks for it. */
+  readonly key?: string;
   /** Requests that were answered. */
   readonly requests: number;
   /** Requests that ended in an error, cut answers included. */
@@ -64,6 +66,8 @@ export interface UsageQuery {
   readonly bucket: 'hour' | 'day';
   /** Minutes east of UTC: a day begins at the user's midnight. */
   readonly utcOffsetMinutes: number;
+  /** Also by client key. */
+  readonly byKey?: boolean;
 }
 
 /** A body or an event, redacted: names, numbers and the shape are kept, texts are replaced by their length. */

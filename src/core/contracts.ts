@@ -36,6 +36,11 @@ export interface SecretStore {
   get(key: string): Promise<string | undefined>;
   set(key: string, value: string): Promise<void>;
   delete(key: string): Promise<void>;
+  /**
+   * Writes (`undefined` = deletes) unless the value is no longer `expected`; false, and nothing is written, then. Stores
+   * that several machines write have it.
+   */
+  swap?(key: string, expected: string | undefined, next: string | undefined): Promise<boolean>;
   /** Fires after somebody else wrote: re-read, the event carries no value. */
   readonly onDidChange: Event<void>;
 }

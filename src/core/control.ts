@@ -166,7 +166,7 @@ export interface ImportCounts {
 export interface ExportedAccounts {
   readonly text: string;
   readonly count: number;
-  /** Ids that were left out: their tokens belong to another program's file. */
+  /** Ids that were left out: their tokens belong to another program's file, or they are of no wanted kind. */
   readonly leftOut: readonly string[];
 }
 
@@ -226,8 +226,11 @@ export interface ProxyControl {
   setAccountBillingDay(id: string, day?: number): Promise<void>;
   /** The whole usage ledger as CSV, oldest first. */
   exportUsage(): Promise<string>;
-  /** All accounts with their credentials, encrypted under the passphrase. */
-  exportAccounts(input: { readonly passphrase: string }): Promise<ExportedAccounts>;
+  /** All accounts with their credentials, or those of some kinds, encrypted under the passphrase. */
+  exportAccounts(input: {
+    readonly passphrase: string;
+    readonly kinds?: readonly AccountKindName[];
+  }): Promise<ExportedAccounts>;
   importAccounts(input: {
     readonly text: string;
     readonly passphrase: string;
@@ -245,4 +248,9 @@ export interface ProxyControl {
   cancelSignIn(handle: string): Promise<void>;
   /** The key clients send; created on first use. */
   localKey(): Promise<string>;
+  /**
+   * Makes another key, and refuses the old one from then on.
+   * @throws GatewayError `invalid_request` where the settings name the keys.
+   */
+  rotateKey(): Promise<string>;
 }

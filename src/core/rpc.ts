@@ -9,6 +9,7 @@ export interface RpcPort {
 
 type Methods = Readonly<Record<string, (...args: never[]) => unknown>>;
 type RpcMessage =
+  | { readonly rpc: 'ping'; readonly id: number }
   | { readonly rpc: 'call'; readonly id: number; readonly method: string; readonly args: readonly unknown[] }
   | { readonly rpc: 'return'; readonly id: number; readonly value: unknown }
   | { readonly rpc: 'throw'; readonly id: number; readonly message: string };
@@ -21,7 +22,9 @@ function isRpcMessage(message: unknown): message is RpcMessage {
 export function serveRpc<Api extends object>(port: RpcPort, target: Api): void {
   const methods = target as unknown as Methods;
   port.on('message', async (message) => {
-    if (!isRpcMessage(message) || message.rpc !== 'call') return;
+    if (!isRpcMessage(message)) return;
+    if (message.rpc === 'ping') port.postMessage({ rpc: 'return', id: message.id, value: undefined });
+    if (message.rpc !== 'call') return;
     const { id, method, args } = message;
     try {
       const call = Object.hasOwn(methods, method) ? methods[method] : undefined;
@@ -36,6 +39,8 @@ export function serveRpc<Api extends object>(port: RpcPort, target: Api): void {
 /** A remote `Api`, and the way to fail every call that is still open when the other side is gone. */
 export interface RpcClient<Api> {
   readonly api: Api;
+  /** Resolves when the other side gets round to answering; what it is busy waiting for does not matter. */
+  ping(): Promise<void>;
   abandon(reason: string): void;
 }
 
@@ -61,7 +66,7 @@ export function createRpcClient<Api extends object>(port: RpcPort, timeoutMs?: n
     if (message.rpc === 'return') settle(message.id)?.resolve(message.value);
     if (message.rpc === 'throw') settle(message.id)?.reject(new Error(message.message));
   });
-  const call = (method: string, args: readonly unknown[]) =>
+  const request = (method: string, message: Readonly<Record<string, unknown>>) =>
     new Promise<unknown>((resolve, reject) => {
       if (gone !== undefined) return reject(new Error(gone));
       const id = ++lastId;
@@ -74,18 +79,21 @@ export function createRpcClient<Api extends object>(port: RpcPort, timeoutMs?: n
             );
       timer?.unref();
       open.set(id, { resolve, reject, timer });
-      port.postMessage({ rpc: 'call', id, method, args });
+      port.postMessage({ ...message, id });
     });
   const api = new Proxy(
     {},
     // `then` must stay absent: an object with it would be taken for a promise and "called" by every await.
     {
       get: (_, method) =>
-        typeof method === 'string' && method !== 'then' ? (...args: unknown[]) => call(method, args) : undefined,
+        typeof method === 'string' && method !== 'then'
+          ? (...args: unknown[]) => request(method, { rpc: 'call', method, args })
+          : undefined,
     },
   ) as Api;
   return {
     api,
+    ping: async () => void (await request('ping', { rpc: 'ping' })),
     abandon(reason) {
       gone = reason;
       for (const id of [...open.keys()]) settle(id)?.reject(new Error(reason));

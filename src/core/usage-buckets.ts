@@ -9,6 +9,7 @@ export interface CountedRequest {
   readonly atMs: number;
   readonly account: string | undefined;
   readonly model: string | undefined;
+  readonly key?: string | undefined;
   readonly outcome: 'answered' | 'failed' | 'cut' | 'aborted';
   readonly inputTokens: number | undefined;
   readonly outputTokens: number | undefined;
@@ -34,17 +35,18 @@ export function bucketStart(
 
 /** @param known Counts to go on from. */
 export function createUsageBuckets(
-  query: Pick<UsageQuery, 'bucket' | 'utcOffsetMinutes'>,
+  query: Pick<UsageQuery, 'bucket' | 'utcOffsetMinutes' | 'byKey'>,
   known: readonly UsageBucket[] = [],
 ): UsageBuckets {
-  const keyOf = ({ startMs, account, model }: Pick<UsageBucket, 'startMs' | 'account' | 'model'>) =>
-    JSON.stringify([startMs, account, model]);
+  const keyOf = ({ startMs, account, model, key }: Pick<UsageBucket, 'startMs' | 'account' | 'model' | 'key'>) =>
+    JSON.stringify([startMs, account, model, key]);
   const buckets = new Map(known.map((bucket) => [keyOf(bucket), bucket]));
   return {
-    add({ atMs, account, model = '', outcome, ...tokens }) {
+    add({ atMs, account, model = '', key, outcome, ...tokens }) {
       // What no account served and what the client itself gave up is no usage.
       if (account === undefined || outcome === 'aborted') return;
-      const place = { startMs: bucketStart(atMs, query), account, model };
+      const named = query.byKey === true && key !== undefined ? { key } : {};
+      const place = { startMs: bucketStart(atMs, query), account, model, ...named };
       const before = buckets.get(keyOf(place));
       buckets.set(keyOf(place), {
         ...place,

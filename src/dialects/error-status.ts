@@ -87,14 +87,15 @@ const neverRetries429 = /^codex/i;
 /** Whether coming back soon can help. */
 export function persistence(error: GatewayError): Persistence {
   const known = persistenceOf[error.code];
+  if (known === 'momentary') return (error.retryAfterMs ?? 0) > patienceMs ? 'final' : known;
   if (known !== 'shortage') return known;
   const isUnknown = error.retryAfterMs === undefined && error.code === 'quota_exhausted';
   return isUnknown || (error.retryAfterMs ?? 0) > patienceMs ? 'final' : 'momentary';
 }
 
 /** A shortage of what accounts may use, as opposed to a refusal. */
-const isShortage = ({ code }: GatewayError, kind: Persistence) =>
-  kind === 'momentary' || code === 'billing' || persistenceOf[code] === 'shortage';
+export const isShortage = ({ code }: GatewayError) =>
+  code === 'billing' || persistenceOf[code] === 'momentary' || persistenceOf[code] === 'shortage';
 
 /**
  * Status and headers of a failure, by what the client does with them (measured per client; docs/errors.md): nobody shall
@@ -105,7 +106,7 @@ export function errorStatus(
   { userAgent = '' }: ErrorContext,
 ): { readonly status: number; readonly headers: Readonly<Record<string, string>> } {
   const kind = persistence(error);
-  const isShort = isShortage(error, kind);
+  const isShort = isShortage(error);
   const status = !isShort
     ? (statusOf[error.code] ?? (kind === 'request' ? 400 : 502))
     : kind === 'final' && retriesForEver.test(userAgent)

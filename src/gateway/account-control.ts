@@ -32,7 +32,10 @@ export interface AccountControlOptions {
   readonly qwenDirectory?: string;
 }
 
-export type AccountControl = Omit<ProxyControl, 'start' | 'stop' | 'snapshot' | 'localKey' | 'exportUsage'>;
+export type AccountControl = Omit<
+  ProxyControl,
+  'start' | 'stop' | 'snapshot' | 'localKey' | 'rotateKey' | 'exportUsage'
+>;
 
 const longestGroupName = 64;
 

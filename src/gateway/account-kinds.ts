@@ -8,6 +8,7 @@ import type { AccountStore } from '../accounts/store.ts';
 import type { Clock } from '../core/contracts.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { ProxySettings } from '../core/settings.ts';
+import type { Team } from '../core/team.ts';
 import type { Endpoints } from '../core/upstream.ts';
 import { sendToDemo } from '../upstream/demo.ts';
 import { type Plan, plan, planEndpoints, resourceUrlToBaseUrl } from '../upstream/plans.ts';
@@ -20,6 +21,7 @@ export interface AccountKindsOptions {
   readonly transport: Transport;
   readonly userAgent: string;
   readonly linked: LinkedCredentials;
+  readonly team?: Pick<Team, 'exclusively'> | undefined;
   /** Sends a plan's requests elsewhere; `undefined` for a plan that stays where it is. */
   readonly planEndpoints?: (plan: Plan) => Endpoints | undefined;
 }
@@ -43,6 +45,7 @@ export function createAccountKinds(options: AccountKindsOptions): { kinds: Accou
       store,
       clock,
       linked: options.linked,
+      ...(options.team && { exclusively: options.team.exclusively }),
       refreshBufferMs: () => settings().oauth.refreshBufferMs,
       endpointsOf: (resourceUrl) => ({ openai: resourceUrlToBaseUrl(resourceUrl, configuredHosts()) }),
     }),

@@ -33,12 +33,13 @@ export function createAccountTransfer({
   };
 
   return {
-    async exportAccounts({ passphrase }) {
+    async exportAccounts({ passphrase, kinds }) {
       await store.reload();
       // A copy of tokens that rotate would soon fight with the program they belong to.
-      const portable = store.list().filter((account) => !isLinked(account));
+      const isWanted = (account: Account) => !isLinked(account) && (kinds?.includes(account.kind) ?? true);
+      const portable = store.list().filter(isWanted);
       if (portable.length === 0) throw new InputError('There is no account to export.');
-      const leftOut = store.list().filter(isLinked);
+      const leftOut = store.list().filter((account) => !isWanted(account));
       return {
         text: await exportAccounts(portable, passphrase),
         count: portable.length,

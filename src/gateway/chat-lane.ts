@@ -71,6 +71,7 @@ export function createChatLane(options: ChatLaneOptions): OpenChat {
               accept: 'text/event-stream',
               // Plan hosts gate by tool: the caller's own name goes along, none is made up.
               'user-agent': exchange.userAgent ?? options.userAgent,
+              ...exchange.traceHeaders,
               'x-dashscope-cachecontrol': 'enable',
             },
             body: bytes,
@@ -139,7 +140,8 @@ async function sendFixed<T>(
 
 /** Looks for calls and thinking in the text of models that are known to write them there. */
 function leakEditors(body: JsonObject, model: string, repair: LeakRepair): readonly LeakEditor[] {
-  if (repair === 'never') return [];
+  // The editors read one text; several alternate in one stream.
+  if (repair === 'never' || (numberField(body, 'n') ?? 1) > 1) return [];
   const always = repair === 'always';
   const editors: LeakEditor[] = [];
   if (always || modelInfo(model).thinking !== 'none') editors.push(createThinkTagEditor());

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Logger } from '../core/contracts.ts';
 import { makePrivateDirectory } from '../core/private-file.ts';
 
 /**
@@ -29,4 +30,14 @@ export async function readControlSecret(directory: string): Promise<string> {
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
   throw new Error(`${path} is empty. Remove it; it is made anew.`);
+}
+
+/** The same for whoever serves: a storage that cannot be used costs the windows each other, not their server. */
+export async function ownControlSecret(directory: string, logger: Logger): Promise<string> {
+  try {
+    return await readControlSecret(directory);
+  } catch (error) {
+    logger.warn('Other windows cannot share this server.', { reason: String(error) });
+    return randomBytes(32).toString('base64url');
+  }
 }

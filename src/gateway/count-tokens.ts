@@ -12,12 +12,16 @@ import { withCredential } from './send.ts';
 /** Clients count in bursts while they wait: an endpoint that takes longer than this is left alone. */
 const patienceMs = 3_000;
 const answerBytes = 64 * 1024;
+/** An endpoint that failed is left alone for this long: Claude Code counts twenty times at once. */
+const restMs = 60_000;
 
 export interface CountTokensOptions {
   readonly kinds: AccountKinds;
   readonly transport: Transport;
   readonly logger: Logger;
   readonly userAgent: string;
+  /** Epoch milliseconds. */
+  readonly now: () => number;
   /** Accounts that are ready, in the user's order. */
   readonly accounts: () => readonly Account[];
   readonly modelFor: (account: Account, asked: string | undefined) => string | undefined;
@@ -45,6 +49,7 @@ export interface TokenCount {
  */
 export function createTokenCount(options: CountTokensOptions) {
   const { kinds, transport, logger } = options;
+  const restUntilMs = new Map<string, number>();
 
   const countUpstream = async (
     account: Account,
@@ -87,6 +92,7 @@ export function createTokenCount(options: CountTokensOptions) {
         const inputTokens = await countUpstream(account, request, { signal: patience, userAgent });
         if (inputTokens !== undefined) return { inputTokens, isEstimate: false };
       } catch (error) {
+        if (!signal.aborted) restUntilMs.set(account.id, options.now() + restMs);
         logger.debug('The upstream did not count; counting here.', { account: account.id, reason: String(error) });
         break;
       }

@@ -14,6 +14,10 @@ export interface Exchange {
   readonly session: string | undefined;
   /** Headers of the client that an endpoint of its own format is given, by lower-case name. */
   readonly passedHeaders: Readonly<Record<string, string>>;
+  /** The trace that the client's request belongs to, for every upstream. */
+  readonly traceHeaders?: Readonly<Record<string, string>>;
+  /** Name of the client key, where it has one of its own. */
+  readonly clientKey?: string | undefined;
   /** True once headers have gone out: from then on failures travel in the stream. */
   readonly isOpen: boolean;
   /** Sends the headers of a successful event stream. */

@@ -52,7 +52,8 @@ export function createGateway(options: GatewayOptions): Gateway {
       const finish: Call['finish'] = async (ending) => {
         if (isFinished) return;
         isFinished = true;
-        const entry = ledgerEntryOf({ dialect, request, exchange, trace }, ending, clock.now());
+        trace.endedMs = clock.now();
+        const entry = ledgerEntryOf({ dialect, request, exchange, trace }, ending, trace.endedMs);
         options.onTrace?.(call, ending);
         await ledger.append(entry);
         options.onServed(entry, request.body);

@@ -67,6 +67,13 @@ export function createHandedOverSecrets({ base, logger, onUnwritten }: HandedOve
       known?.delete(key);
       writes++;
     },
+    ...(base.swap && {
+      // Other windows' entries are adopted in the editor alone, whose store has no such thing.
+      async swap(key: string, expected: string | undefined, next: string | undefined) {
+        isKnownStale = true;
+        return (await base.swap?.(key, expected, next)) ?? false;
+      },
+    }),
     onDidChange: base.onDidChange,
     async entries() {
       if (isKnownStale || known === undefined) {

@@ -7,23 +7,20 @@ const documentName = 'health';
 const isErrorCode = (value: unknown): value is ErrorCode =>
   typeof value === 'string' && Object.hasOwn(errorScopes, value);
 
+/** One thing that stands against an account, as it is written down. */
+export const healthEntrySchema = v.object({
+  code: v.custom<ErrorCode>(isErrorCode),
+  model: v.exactOptional(v.string()),
+  sinceMs: v.number(),
+  untilMs: v.nullable(v.number()),
+  count: v.number(),
+  reason: v.string(),
+  fix: v.exactOptional(v.string()),
+  window: v.exactOptional(v.picklist(quotaWindowNames)),
+});
 const healthDocument = v.object({
   version: v.literal(1),
-  accounts: v.record(
-    v.string(),
-    v.array(
-      v.object({
-        code: v.custom<ErrorCode>(isErrorCode),
-        model: v.exactOptional(v.string()),
-        sinceMs: v.number(),
-        untilMs: v.nullable(v.number()),
-        count: v.number(),
-        reason: v.string(),
-        fix: v.exactOptional(v.string()),
-        window: v.exactOptional(v.picklist(quotaWindowNames)),
-      }),
-    ),
-  ),
+  accounts: v.record(v.string(), v.array(healthEntrySchema)),
 });
 
 /** The health that was kept; none where there is no readable document. */

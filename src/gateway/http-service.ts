@@ -1,22 +1,10 @@
-import { randomBytes } from 'node:crypto';
 import type { RequestListener } from 'node:http';
-import type { Logger, SecretStore } from '../core/contracts.ts';
+import type { Logger } from '../core/contracts.ts';
 import type { ProxySnapshot, ProxyState } from '../core/control.ts';
 import { GatewayError } from '../core/errors.ts';
 import { messageOf } from '../core/message-of.ts';
 import { type Listening, listen, PortTakenError } from '../server/listen.ts';
 import { describePortOwner } from '../server/port-owner.ts';
-
-const localKeyName = 'local-key';
-
-/** The key of this install, made on first use. */
-export async function readLocalKey(secrets: SecretStore): Promise<string> {
-  const kept = await secrets.get(localKeyName);
-  if (kept !== undefined && kept !== '') return kept;
-  const key = `qp-${randomBytes(32).toString('base64url')}`;
-  await secrets.set(localKeyName, key);
-  return key;
-}
 
 export interface HttpServiceOptions {
   /** Makes the app of one run; `stopping` aborts when that run ends. */

@@ -139,6 +139,8 @@ function watchedExchange(exchange: Exchange, { request, events }: Kept): Exchang
     userAgent: exchange.userAgent,
     session: exchange.session,
     passedHeaders: exchange.passedHeaders,
+    ...(exchange.traceHeaders && { traceHeaders: exchange.traceHeaders }),
+    clientKey: exchange.clientKey,
     get isOpen() {
       return exchange.isOpen;
     },

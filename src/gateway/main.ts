@@ -7,6 +7,7 @@ import { createHostedProxy } from './hosted-proxy.ts';
 import type { ProxyOptions } from './proxy-options.ts';
 
 export { parseSettings } from '../core/settings.ts';
+export { createClientKey, rotateLocalKey } from './client-keys.ts';
 export { accountsFileName, accountsFileSchema, homeDirectory } from './headless-home.ts';
 export { writePrivateFile } from './state-files.ts';
 export type { HostedProxy, ProxyOptions };

@@ -16,12 +16,14 @@ export interface MeteringOptions {
   readonly directory: string;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Told of every entry that is counted, those of the ledger included. */
+  readonly onCounted?: (entry: LedgerEntry) => void;
 }
 
 /** Lines parsed at a stretch; between stretches streams get their turn. */
 const linesAtOnce = 500;
 
-export function createMetering({ directory, clock, logger }: MeteringOptions): Metering {
+export function createMetering({ directory, clock, logger, onCounted }: MeteringOptions): Metering {
   let histories = new Map<string, UsageHistory>();
   const history = (account: string): UsageHistory => {
     const known = histories.get(account) ?? createUsageHistory();
@@ -36,6 +38,7 @@ export function createMetering({ directory, clock, logger }: MeteringOptions): M
       if (attempt.committed) history(attempt.account).add(entry.at, { requests: 1, tokens: 0 });
     const tokens = (entry.inputTokens ?? 0) + (entry.outputTokens ?? 0);
     if (entry.account !== undefined && tokens > 0) history(entry.account).add(entry.at, { requests: 0, tokens });
+    onCounted?.(entry);
   };
 
   return {

@@ -1,7 +1,9 @@
+import * as v from 'valibot';
 import type { Account } from '../accounts/account.ts';
 import { type AccountKinds, kindOf } from '../accounts/kinds/kind.ts';
 import type { Clock, Logger } from '../core/contracts.ts';
 import { isJsonObject, objectItems, parseJson, stringField } from '../core/json.ts';
+import type { SharedMap } from '../core/team.ts';
 import { readText, type UpstreamResponse } from '../core/upstream.ts';
 import { embeddingModels, isTextEmbeddingModelId } from '../upstream/embedding-models.ts';
 import { isTextModelId } from '../upstream/models.ts';
@@ -20,10 +22,18 @@ const listBytes = 4 * 1024 * 1024;
 const maximumIds = 2_000;
 
 /** What one account offers, by ids in the upstream's spelling and order. */
+const modelsSchema = v.object({ text: v.array(v.string()), embeddings: v.array(v.string()) });
 export interface AccountModels {
   readonly text: readonly string[];
   readonly embeddings: readonly string[];
 }
+
+/** A list as it was fetched; without models where the upstream gave none. */
+interface FetchedModels {
+  readonly models?: AccountModels;
+  readonly untilMs: number;
+}
+const fetchedSchema = v.object({ models: v.exactOptional(modelsSchema), untilMs: v.number() });
 
 export interface ModelListsOptions {
   readonly kinds: AccountKinds;
@@ -31,6 +41,8 @@ export interface ModelListsOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly userAgent: string;
+  /** What other replicas have fetched. */
+  readonly shared?: SharedMap | undefined;
 }
 
 /** The model lists of the accounts: the plan's own, or the upstream's where it gives one. */
@@ -42,10 +54,29 @@ export interface ModelLists {
   forget(id: string): void;
 }
 
-export function createModelLists({ kinds, transport, clock, logger, userAgent }: ModelListsOptions): ModelLists {
-  const fetched = new Map<string, { readonly models?: AccountModels; readonly untilMs: number }>();
+export function createModelLists({
+  kinds,
+  transport,
+  clock,
+  logger,
+  userAgent,
+  shared,
+}: ModelListsOptions): ModelLists {
+  const fetched = new Map<string, FetchedModels>();
   const fetching = new Map<string, Promise<void>>();
   const known = (account: Account): AccountModels => fetched.get(account.id)?.models ?? modelsOfPlan(account);
+
+  const adoptShared = () => {
+    const lists = shared?.entries() ?? new Map<string, string>();
+    // Another replica has forgotten it, with its account.
+    for (const [id, { models }] of fetched) if (models !== undefined && !lists.has(id)) fetched.delete(id);
+    for (const [id, text] of lists) {
+      const { success, output } = v.safeParse(fetchedSchema, parseJson(text));
+      if (success && output.untilMs > (fetched.get(id)?.untilMs ?? 0)) fetched.set(id, output);
+    }
+  };
+  adoptShared();
+  shared?.onDidChange(adoptShared);
 
   const fetchModels = (account: Account): Promise<AccountModels> => {
     const signal = AbortSignal.timeout(fetchTimeoutMs);
@@ -76,7 +107,9 @@ export function createModelLists({ kinds, transport, clock, logger, userAgent }:
         const isList = models.text.length + models.embeddings.length > 0;
         const old = fetched.get(account.id)?.models;
         const kept = isList ? models : old;
-        fetched.set(account.id, { ...(kept && { models: kept }), untilMs: clock.now() + (isList ? freshMs : retryMs) });
+        const entry = { ...(kept && { models: kept }), untilMs: clock.now() + (isList ? freshMs : retryMs) };
+        fetched.set(account.id, entry);
+        if (isList) void shared?.set(account.id, JSON.stringify(entry));
       });
     fetching.set(account.id, asking);
     return asking;
@@ -100,6 +133,7 @@ export function createModelLists({ kinds, transport, clock, logger, userAgent }:
     forget(id) {
       fetched.delete(id);
       fetching.delete(id);
+      void shared?.delete(id);
     },
   };
 }

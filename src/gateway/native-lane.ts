@@ -82,6 +82,7 @@ export function createNativeLane(surface: NativeSurface, options: NativeLaneOpti
         accept: 'text/event-stream',
         // Plan hosts gate by tool: the caller's own name goes along, none is made up.
         'user-agent': exchange.userAgent ?? options.userAgent,
+        ...exchange.traceHeaders,
       };
       const body = spliceJson(surface.edit(request.body, { model: lease.model, account }), request.body);
       const watched = { ...options, signal: exchange.signal };

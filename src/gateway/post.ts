@@ -32,6 +32,7 @@ export function createPost(options: ChatLaneOptions) {
           accept,
           // Plan hosts gate by tool: the caller's own name goes along, none is made up.
           'user-agent': exchange.userAgent ?? options.userAgent,
+          ...exchange.traceHeaders,
         },
         body: text,
       } as const;

@@ -1,7 +1,9 @@
 import type { RequestRecord } from '../core/activity.ts';
+import type { NamedClientKey } from '../core/client-key.ts';
 import type { Clock, Logger, SecretStore } from '../core/contracts.ts';
 import type { ProxySnapshot } from '../core/control.ts';
 import type { ProxySettings } from '../core/settings.ts';
+import type { Team } from '../core/team.ts';
 import type { Endpoints } from '../core/upstream.ts';
 import type { WindowCall } from '../core/window-protocol.ts';
 import type { Plan } from '../upstream/plans.ts';
@@ -15,7 +17,11 @@ export interface ProxyOptions {
   readonly version: string;
   readonly mode: 'editor' | 'headless';
   readonly secrets: SecretStore;
+  /** The other replicas that serve the same accounts; `secrets` is theirs too. */
+  readonly team?: Team;
   readonly logger: Logger;
+  /** The client keys that have names and limits, at this moment. */
+  readonly namedKeys?: () => readonly NamedClientKey[];
   readonly onSnapshot?: (snapshot: ProxySnapshot) => void;
   /** Told of requests while they are watched. */
   readonly onRequests?: (records: readonly RequestRecord[]) => void;
@@ -29,6 +35,8 @@ export interface ProxyOptions {
   readonly idleMs?: number;
   readonly bodyLimitBytes?: number;
   readonly concurrencyLimit?: number;
+  /** A client that takes nothing of what waits for it is given up after this long. */
+  readonly clientStallMs?: number;
   /** Sends the requests of a plan elsewhere; tests stand their own upstream in for Qwen's hosts. */
   readonly planEndpoints?: (plan: Plan) => Endpoints | undefined;
   /** Where qwen-code keeps its files; `~/.qwen` unless told. */

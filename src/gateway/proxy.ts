@@ -9,16 +9,16 @@ import { createWindowOwner, type WindowOwner } from '../server/window-owner.ts';
 import { createTransport } from '../upstream/transport.ts';
 import { exportLedgerCsv } from '../usage/csv.ts';
 import { createAccountControl } from './account-control.ts';
-import { createActivity } from './activity.ts';
 import { createAnnouncer, createPacer } from './announcer.ts';
-import { readControlSecret } from './control-secret.ts';
+import { createClientKeys } from './client-keys.ts';
+import { ownControlSecret } from './control-secret.ts';
 import { createDoctor } from './doctor.ts';
 import { createGateway } from './gateway.ts';
 import { createHandedOverSecrets } from './handed-over-secrets.ts';
 import { readHeadlessAccounts } from './headless-home.ts';
 import { readHealth } from './health-file.ts';
 import { createHealthKeeper } from './health-keeper.ts';
-import { readLocalKey } from './http-service.ts';
+import { createObserving } from './observing.ts';
 import { createProbe } from './probe.ts';
 import type { ProxyOptions, SharingOptions } from './proxy-options.ts';
 import { createRefreshing } from './refreshing.ts';
@@ -28,6 +28,7 @@ import type { LocalProxy } from './shared-proxy-parts.ts';
 import { createShownTerms } from './shown-terms.ts';
 import { countAccounts, createSummariser, describeService } from './snapshot.ts';
 import { createStateFiles } from './state-files.ts';
+import { createTeamParts, guardStore } from './team-parts.ts';
 import { createUpstreamParts } from './upstream-parts.ts';
 import { createUsageParts } from './usage-parts.ts';
 import { accountControlWhenOpen, createWhenOpen } from './when-open.ts';
@@ -39,27 +40,28 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
   const clock = options.clock ?? systemClock;
   const random = options.random ?? Math.random;
   let settings = options.settings;
-  let clientKeys: readonly string[] = [];
+  const keys = createClientKeys(secrets, () => settings);
 
   const transport =
     options.transport ?? createTransport({ environment: options.environment ?? {}, network: settings.network });
-  const state = createStateFiles(options.stateDirectory, logger);
-  const keptHealth = createHealthKeeper(state);
-  const store = createAccountStore(secrets, logger);
+  const files = createStateFiles(options.stateDirectory, logger);
+  const team = options.team && createTeamParts(options.team, clock);
+  const state = team?.state ?? files;
+  const keptHealth = createHealthKeeper(files);
+  const store = guardStore(team, createAccountStore(secrets, logger));
   const usage = createUsageParts({
-    stateDirectory: options.stateDirectory,
-    state,
-    clock,
-    logger,
+    ...{ team: options.team, stateDirectory: options.stateDirectory, state, clock, logger },
     settings: () => settings,
     obstacles: (account) => pool.obstacles(account),
     onCounted: () => changed(),
   });
-  const accounts = () =>
-    servedAccounts(store, { mayDemo: options.mode === 'headless' && isLoopbackHost(settings.host) });
+  const mayDemo = () => options.mode === 'headless' && isLoopbackHost(settings.host);
+  const accounts = () => team?.accounts(store.list()) ?? servedAccounts(store, { mayDemo: mayDemo() });
 
-  const activity = createActivity({
-    clock,
+  const activity = createObserving({
+    ...{ clock, logger, version, mode: options.mode, team: options.team?.status },
+    accounts: () => accounts().map(summarise),
+    state: () => http.state,
     directory: () => usage.directory,
     accountModels: (id) => models.listOf(id),
     onRequests: (records) => windows?.broadcast({ type: 'requests', records }),
@@ -75,23 +77,23 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
     clock,
     accounts,
     strategy: () => settings.accountStrategy,
-    requestsToday: (id) => usage.ledger.today(id).requests,
+    requestsToday: (id) => usage.today(id).requests,
     quotaLeft: usage.quotas.left,
     modelFor: models.modelFor,
-    onChange: () => {
-      keptHealth.save(pool.health);
-      for (const account of accounts()) usage.quotas.learn(account);
-      changed();
-    },
+    affinity: team?.affinity,
+    onChange: () => onHealth(),
   });
+  const onHealth = () => {
+    sharedHealth?.note();
+    keptHealth.save(pool.health);
+    for (const account of accounts()) usage.quotas.learn(account);
+    changed();
+  };
+  const sharedHealth = team?.shareHealth(pool, onHealth);
   const gateway = createGateway({
-    pool,
-    ledger: usage.ledger,
-    clock,
-    logger,
+    ...{ pool, clock, logger, random, ledger: usage.ledger },
     open: upstream.open,
     countInput: upstream.countInput,
-    random,
     pingMs: options.pingMs ?? 10_000,
     onTrace: activity.note,
     onServed(entry, body) {
@@ -114,7 +116,6 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
     options.onSnapshot?.(now);
     windows?.broadcast({ type: 'snapshot', snapshot: now });
   });
-
   const changedByRequest = createPacer(50, () => changed());
   let windows: WindowOwner | undefined;
   const handOut = async () => void windows?.broadcast({ type: 'secrets', secrets: await secrets.entries() });
@@ -122,8 +123,10 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
   const http = createServing({
     options,
     settings: () => settings,
-    clientKeys: () => clientKeys,
+    clientKeys: keys.list,
     gateway: inspector.aroundGateway(gateway),
+    metrics: activity.metrics,
+    ledger: usage.ledger,
     models: models.list,
     countTokens: upstream.countTokens,
     signIn: () => control,
@@ -154,21 +157,19 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
   /** A start that an end overtook must not serve. */
   let ends = 0;
   const renew = kinds['oauth-device'].credential;
-  const refreshBufferMs = () => settings.oauth.refreshBufferMs;
-  const refreshing = createRefreshing({ clock, accounts, renew, refreshBufferMs, random, logger });
-  const adoptKeys = async () => {
-    clientKeys = typeof settings.apiKeys === 'string' ? [await readLocalKey(secrets)] : settings.apiKeys;
-  };
+  const timing = { clock, random, refreshBufferMs: () => settings.oauth.refreshBufferMs };
+  const refreshing = createRefreshing({ ...timing, accounts, renew, logger });
   const opened = (async () => {
-    await Promise.all([store.reload(), usage.open()]);
-    pool.restore(await readHealth(state));
+    await Promise.all([store.reload(), usage.open(), team?.affinity.open()]);
+    pool.restore(await readHealth(files));
+    sharedHealth?.open();
     store.onDidChange(() => {
       changed();
       void handOut().catch((error) => logger.warn('Other windows could not be told.', { reason: String(error) }));
     });
     if (windowCalls)
       windows = createWindowOwner({
-        controlSecret: await readControlSecret(options.stateDirectory),
+        controlSecret: await ownControlSecret(options.stateDirectory, logger),
         port: () => http.port ?? settings.port,
         identity: { version, mode: options.mode },
         firstEvents: async () => [
@@ -180,9 +181,9 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
       });
     secrets.onDidChange(
       () =>
-        void store
-          .reload()
-          .catch((error) => logger.warn('The accounts could not be read again.', { reason: String(error) })),
+        void Promise.all([store.reload(), keys.refresh()]).catch((error) =>
+          logger.warn('The accounts could not be read again.', { reason: String(error) }),
+        ),
     );
   })();
   opened.catch(() => {});
@@ -191,9 +192,10 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
   return {
     start: whenOpen(async ({ port } = {}) => {
       const endsBefore = ends;
-      await adoptKeys();
+      await keys.adopt();
       if (ends === endsBefore && !isDisposed) await http.start(port);
       refreshing.follow(http.state === 'serving');
+      usage.follow(http.state === 'serving');
       return snapshot();
     }),
     stop: whenOpen(async ({ drainMs } = {}) => {
@@ -207,15 +209,14 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
     ...activity.control,
     feed,
     exportUsage: whenOpen(() => exportLedgerCsv(usage.directory)),
-    localKey: whenOpen(async () =>
-      typeof settings.apiKeys === 'string' ? readLocalKey(secrets) : (settings.apiKeys[0] ?? ''),
-    ),
+    localKey: whenOpen(keys.local),
+    rotateKey: whenOpen(keys.rotate),
     updateSettings: whenOpen(async (next) => {
       // A port that is bound already, such as a free one that the user keeps, is no move.
       const moves = next.host !== settings.host || (next.port !== settings.port && next.port !== http.port);
       settings = next;
       const endsBefore = ends;
-      await adoptKeys();
+      await keys.adopt();
       if (moves && http.state !== 'stopped' && ends === endsBefore && !isDisposed) {
         await http.stop(0);
         if (ends === endsBefore && !isDisposed) await http.start();
@@ -231,7 +232,7 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
     adoptSecrets: whenOpen(async (entries: Readonly<Record<string, string>>) => {
       await secrets.adopt(entries);
       await Promise.all([store.reload(), usage.open()]);
-      pool.restore(await readHealth(state));
+      pool.restore(await readHealth(files));
     }),
     handOut,
     windows: () => windows,
@@ -242,7 +243,7 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
       refreshing.stop();
       await http.stop(0);
       await keptHealth.settled();
-      await usage.ledger.close();
+      await usage.close();
       await upstream.close();
     },
   };

@@ -10,10 +10,14 @@ import { codexCatalogue } from '../dialects/openai-responses/codex-models.ts';
 import { createOpenAiResponses } from '../dialects/openai-responses/index.ts';
 import { createApp } from '../server/app.ts';
 import type { WindowOwner } from '../server/window-owner.ts';
+import type { Ledger } from '../usage/ledger.ts';
 import { type AnthropicSurfaceOptions, createAnthropicSurface } from './anthropic-surface.ts';
 import type { Gateway } from './gateway.ts';
 import { guardPolicyOf } from './guard-policy.ts';
+import { describeHealth } from './health-answer.ts';
 import { createHttpService, type HttpService } from './http-service.ts';
+import { createKeyLimits } from './key-limits.ts';
+import type { Metrics } from './metrics.ts';
 import type { ProxyOptions } from './proxy-options.ts';
 
 /** Every client-facing format there is. */
@@ -30,6 +34,8 @@ export interface ServingOptions {
   readonly settings: () => ProxySettings;
   readonly clientKeys: () => readonly string[];
   readonly gateway: Gateway;
+  readonly metrics: Metrics;
+  readonly ledger: Pick<Ledger, 'tokensOfKey'>;
   readonly models: () => Promise<readonly (JsonObject & { readonly id: string })[]>;
   readonly countTokens: AnthropicSurfaceOptions['countTokens'];
   readonly signIn: () => Pick<ProxyControl, 'startSignIn' | 'pollSignIn'>;
@@ -41,10 +47,15 @@ export interface ServingOptions {
 /** The HTTP surface on its port, with the dialects it speaks. */
 export function createServing(serving: ServingOptions): HttpService {
   const { options, settings, gateway, models, windows, now, onChange } = serving;
-  const { logger, version, mode, bodyLimitBytes, concurrencyLimit } = options;
+  const { logger, version, mode, bodyLimitBytes, concurrencyLimit, clientStallMs } = options;
   const responses = createOpenAiResponses();
   const dialects = createDialects(responses);
   let openRequests = 0;
+  const admit = createKeyLimits({
+    now,
+    tokensToday: serving.ledger.tokensOfKey,
+    defaultModel: () => settings().defaultModel,
+  });
   return createHttpService({
     address: settings,
     openRequests: () => openRequests,
@@ -52,12 +63,15 @@ export function createServing(serving: ServingOptions): HttpService {
     onChange,
     createListener: (stopping) =>
       createApp({
-        policy: () => guardPolicyOf(settings(), serving.clientKeys()),
+        policy: () => guardPolicyOf(settings(), serving.clientKeys(), options.namedKeys?.()),
         settings,
         dialects,
         errors: openAiChat,
         anthropic: createAnthropicSurface({ models, countTokens: serving.countTokens }),
         gateway,
+        admit,
+        metrics: () => serving.metrics.text(),
+        onRefused: (code) => serving.metrics.refused(code),
         models,
         codexCatalogue,
         countResponseInput: (body, context) => {
@@ -66,7 +80,7 @@ export function createServing(serving: ServingOptions): HttpService {
         },
         signIn: serving.signIn(),
         now,
-        health: () => ({ status: 'ok', name: 'qwen-proxy', version, mode, pid: process.pid }),
+        health: () => describeHealth({ name: 'qwen-proxy', version, mode, pid: process.pid }, options.team?.status()),
         stopping,
         logger,
         windows,
@@ -75,6 +89,7 @@ export function createServing(serving: ServingOptions): HttpService {
         },
         ...(bodyLimitBytes !== undefined && { bodyLimitBytes }),
         ...(concurrencyLimit !== undefined && { concurrencyLimit }),
+        ...(clientStallMs !== undefined && { clientStallMs }),
       }),
   });
 }

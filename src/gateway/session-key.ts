@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { type JsonObject, objectField, objectItems, stringField } from '../core/json.ts';
+import { isJsonObject, type JsonObject, objectField, objectItems, stringField } from '../core/json.ts';
 
 /**
  * The conversation a request belongs to: a session header, `metadata.user_id`, `prompt_cache_key`, else the first user
@@ -19,7 +19,15 @@ export function sessionKey(
   );
   const content = first?.content ?? body.input;
   if (content === undefined || content === '') return undefined;
-  return digest(`first\n${model ?? ''}\n${typeof content === 'string' ? content : JSON.stringify(content)}`);
+  return digest(`first\n${model ?? ''}\n${textOf(content)}`);
+}
+
+/** Cache marks are left out, and a text in one part is that text: both change while the conversation goes on. */
+function textOf(content: unknown): string {
+  if (typeof content === 'string') return content;
+  const [only, ...others]: readonly unknown[] = Array.isArray(content) ? content : [];
+  if (isJsonObject(only) && typeof only.text === 'string' && others.length === 0) return only.text;
+  return JSON.stringify(content, (name, value: unknown) => (name === 'cache_control' ? undefined : value));
 }
 
 /** Keys are kept in memory and shown in no log, but a digest keeps them short, whatever a client sends. */

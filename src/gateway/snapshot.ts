@@ -25,7 +25,7 @@ export function createSummariser({
   lastError,
 }: {
   readonly pool: Pick<Pool, 'standing' | 'obstacles'>;
-  readonly usage: Pick<UsageParts, 'quotas' | 'ledger'>;
+  readonly usage: Pick<UsageParts, 'quotas' | 'today'>;
   readonly lastError: (id: string) => AccountSummary['lastError'];
 }): (account: Account) => AccountSummary {
   return (account) =>
@@ -33,7 +33,7 @@ export function createSummariser({
       standing: pool.standing(account),
       obstacles: pool.obstacles(account),
       windows: usage.quotas.windows(account),
-      today: usage.ledger.today(account.id),
+      today: usage.today(account.id),
       lastError: lastError(account.id),
     });
 }

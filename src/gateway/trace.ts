@@ -18,6 +18,7 @@ export interface Trace {
   lease?: Lease;
   lane?: string;
   firstOutputMs?: number;
+  endedMs?: number;
 }
 
 /** How a request ended. */
@@ -47,6 +48,7 @@ export function ledgerEntryOf(
     v: 1,
     at: nowMs,
     id: exchange.requestId,
+    ...(exchange.clientKey !== undefined && { key: exchange.clientKey }),
     ...(exchange.userAgent !== undefined && { client: exchange.userAgent.split(' ', 1)[0]?.slice(0, 80) ?? '' }),
     dialect: dialect.id,
     ...(lane !== undefined && { lane }),

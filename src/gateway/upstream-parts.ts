@@ -61,18 +61,27 @@ export function createUpstreamParts({
   transport,
   inspector,
 }: UpstreamPartsOptions): UpstreamParts {
-  const { logger, version, planEndpoints, idleMs = defaultIdleMs } = options;
+  const { logger, version, planEndpoints, team, idleMs = defaultIdleMs } = options;
   const userAgent = `QwenProxy/${version}`;
   const tokens = createTokenUsage(createTokenCounter(), logger);
   const linked = createLinkedCredentials(clock);
   const endpoints = planEndpoints && { planEndpoints };
-  const { kinds, oauth } = createAccountKinds({ settings, store, clock, transport, userAgent, linked, ...endpoints });
+  const { kinds, oauth } = createAccountKinds({
+    settings,
+    store,
+    clock,
+    transport,
+    userAgent,
+    linked,
+    team,
+    ...endpoints,
+  });
   const { demo } = kinds;
   const watched = {
     kinds: { ...kinds, demo: { ...demo, ...(demo.send && { send: inspector.aroundSend(demo.send) }) } },
     transport: { ...transport, send: inspector.aroundSend(transport.send) },
   };
-  const lists = createModelLists({ kinds, transport, clock, logger, userAgent });
+  const lists = createModelLists({ kinds, transport, clock, logger, userAgent, shared: team?.models });
   const models = createModelDirectory({ lists, settings, accounts, standing });
   const modelFor = (account: Account) => models.modelFor(account, undefined) ?? settings().defaultModel;
   const visionModel = (account: Account) => lists.known(account).text.find((id) => modelInfo(id).vision);
@@ -84,6 +93,7 @@ export function createUpstreamParts({
     check: createUpstreamCheck({ kinds, transport, clock, userAgent, modelFor }),
     countTokens: createTokenCount({
       kinds,
+      now: () => clock.now(),
       transport,
       logger,
       userAgent,

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import type { NamedClientKey } from '../core/client-key.ts';
 import type { Logger } from '../core/contracts.ts';
 import type { ProxyControl } from '../core/control.ts';
 import type { Dialect, ErrorDialect } from '../core/dialect.ts';
@@ -16,27 +17,37 @@ import {
 } from './anthropic-routes.ts';
 import { handleAuthRoute } from './auth-routes.ts';
 import { readJsonBody } from './body.ts';
-import { checkAdminKey, checkClientKey, checkOrigin, type GuardPolicy } from './guard.ts';
+import { checkAdminKey, checkClientKey, checkOrigin, checkTarget, type GuardPolicy } from './guard.ts';
+import { createLazyRouter } from './lazy-router.ts';
 import { limits } from './limits.ts';
+import { createMetricsRoute, type MetricsRouteOptions } from './metrics-route.ts';
 import { type ModelsRoutesOptions, registerModelsRoutes } from './models-routes.ts';
-import { normalisePath } from './path.ts';
+import { openUntil } from './open-until.ts';
+import { normalisePath, unknownUrl } from './path.ts';
 import { createNodeExchange, refuse, sendJson } from './respond.ts';
 import { type ResponsesRoutesOptions, registerResponsesRoutes } from './responses-routes.ts';
 import type { Route } from './router.ts';
 import type { WindowOwner } from './window-owner.ts';
 import { registerWindowRoutes } from './window-routes.ts';
 
-export interface AppOptions extends ModelsRoutesOptions, Omit<ResponsesRoutesOptions, 'bodyLimitBytes'> {
+export interface AppOptions
+  extends ModelsRoutesOptions,
+    MetricsRouteOptions,
+    Omit<ResponsesRoutesOptions, 'bodyLimitBytes'> {
   readonly settings: () => Pick<ProxySettings, 'stream'>;
   readonly dialects: readonly Dialect[];
   /** Shapes the errors of requests that belong to no dialect. */
   readonly errors: ErrorDialect;
   readonly anthropic: AnthropicSurface;
   readonly gateway: Gateway;
+  /** Holds a named key to its limits; what it returns is called when the request is over. */
+  readonly admit: (key: NamedClientKey | undefined, model: string | undefined) => () => void;
   readonly signIn: Pick<ProxyControl, 'startSignIn' | 'pollSignIn'>;
   /** Epoch milliseconds. */
   readonly now: () => number;
   readonly health: () => JsonObject;
+  /** Told the error code of every request that was refused before the gateway saw it. */
+  readonly onRefused: (code: string) => void;
   /** Aborts when the server stops: open answers end truthfully. */
   readonly stopping: AbortSignal;
   readonly logger: Logger;
@@ -46,6 +57,7 @@ export interface AppOptions extends ModelsRoutesOptions, Omit<ResponsesRoutesOpt
   readonly windows?: () => WindowOwner | undefined;
   readonly bodyLimitBytes?: number;
   readonly concurrencyLimit?: number;
+  readonly clientStallMs?: number;
 }
 
 /** One request on its way through the app. */
@@ -94,6 +106,7 @@ export function createApp(options: AppOptions): RequestListener {
   ) => {
     if (error.code === 'internal')
       options.logger.error('Unexpected error.', { request: requestId, reason: String(error.cause) });
+    options.onRefused(error.code);
     const { status, headers, body } = dialect.encodeError(error, {
       requestId,
       userAgent: request.headers['user-agent'],
@@ -104,19 +117,29 @@ export function createApp(options: AppOptions): RequestListener {
   for (const dialect of options.dialects)
     for (const path of dialect.paths)
       route('POST', path, dialect, async ({ request, response, requestId }) => {
-        checkClientKey(request.headers, policy());
+        const key = checkClientKey(request.headers, policy());
         if (openRequests >= concurrencyLimit)
           throw new GatewayError('too_many_requests', `More than ${concurrencyLimit} requests are open at once.`, {
             retryAfterMs: 1_000,
           });
         options.onOpenRequests(++openRequests);
+        let release = () => {};
         try {
           const decoded = dialect.decodeRequest(await readJsonBody(request, bodyLimitBytes), options.settings());
           options.stopping.throwIfAborted();
-          const exchange = createNodeExchange({ request, response, requestId, open });
+          release = options.admit(key, decoded.model);
+          const exchange = createNodeExchange({
+            request,
+            response,
+            requestId,
+            open,
+            clientKey: key?.name,
+            clientStallMs: options.clientStallMs ?? limits.clientStallMs,
+          });
           await options.gateway.run(dialect, decoded, exchange);
           await exchange.closed;
         } finally {
+          release();
           options.onOpenRequests(--openRequests);
         }
       });
@@ -125,6 +148,7 @@ export function createApp(options: AppOptions): RequestListener {
   route('GET', '/health', undefined, ({ response, requestId }) =>
     sendJson(response, 200, { 'cache-control': 'no-store', 'x-request-id': requestId }, options.health()),
   );
+  route('GET', '/metrics', undefined, createMetricsRoute(options));
   registerModelsRoutes((path, handle) => route('GET', path, undefined, handle), options);
   registerResponsesRoutes((method, path, handle) => route(method, path, undefined, handle), {
     ...options,
@@ -144,6 +168,7 @@ export function createApp(options: AppOptions): RequestListener {
 
   const methods: Readonly<Record<string, string>> = {
     '/health': 'GET, HEAD',
+    '/metrics': 'GET, HEAD',
     '/v1/models': 'GET, HEAD',
     '/auth/initiate': 'POST',
     '/auth/poll': 'POST',
@@ -170,16 +195,13 @@ export function createApp(options: AppOptions): RequestListener {
     },
   });
 
-  let router: Promise<RequestListener> | undefined;
-  const findRoute: RequestListener = (request, response) => {
-    router ??= import('./router.ts').then(({ createRouter }) => createRouter(routes));
-    void router.then((handle) => handle(request, response));
-  };
+  const findRoute = createLazyRouter(routes);
   return (request, response) => {
     const requestId = `req_${randomUUID().replaceAll('-', '')}`;
     visits.set(response, { request, response, requestId });
     try {
       checkOrigin(request.headers, policy());
+      checkTarget(request);
       request.url = normalisePath(request.url ?? '/');
       // The response knows that it has no body to send.
       if (request.method === 'HEAD') request.method = 'GET';
@@ -191,16 +213,6 @@ export function createApp(options: AppOptions): RequestListener {
     if (known !== undefined) void known({ request, response, requestId, params: {} });
     else findRoute(request, response);
   };
-}
-
-/** Requests that a signal ends: one listener for all, because `AbortSignal.any` costs each of them 20 µs. */
-function openUntil(stopping: AbortSignal): Set<AbortController> {
-  const open = new Set<AbortController>();
-  const end = () => {
-    for (const each of open) each.abort(stopping.reason);
-  };
-  stopping.addEventListener('abort', end, { once: true });
-  return open;
 }
 
 /** The visit travels beside the response: h3 types its node objects as HTTP/1 or HTTP/2, and ids are not the client's to choose. */
@@ -231,11 +243,4 @@ function allowCors(request: IncomingMessage, response: ServerResponse, { corsOri
   });
   response.end();
   return true;
-}
-
-function unknownUrl({ method, url = '/', headers }: IncomingMessage, known: readonly string[]): GatewayError {
-  const path = url.split('?', 1)[0] ?? url;
-  return new GatewayError('not_found', `Nothing is served at ${method} ${path}.`, {
-    fix: `The base URL is http://${headers.host}/v1 for OpenAI clients and http://${headers.host}/anthropic for Anthropic's; served are ${known.join(', ')}.`,
-  });
 }

@@ -3,6 +3,7 @@ import type { Transform } from 'node:stream';
 import * as zlib from 'node:zlib';
 import { GatewayError } from '../core/errors.ts';
 import { rememberSource } from '../core/json-splice.ts';
+import { limits } from './limits.ts';
 
 /**
  * Reads a request body as JSON. Counted while it streams in, so an endless upload costs no more than the limit.
@@ -18,6 +19,8 @@ export async function readJsonBody(request: IncomingMessage, limitBytes: number)
   } catch (error) {
     throw new GatewayError('invalid_request', 'The request body is not valid UTF-8.', { cause: error });
   }
+  if (isDeeperThan(text, limits.bodyDepth))
+    throw new GatewayError('invalid_request', `The request body is nested more than ${limits.bodyDepth} levels deep.`);
   try {
     const value: unknown = JSON.parse(text);
     rememberSource(value, bytes);
@@ -30,6 +33,33 @@ export async function readJsonBody(request: IncomingMessage, limitBytes: number)
 
 /** Made once: making one costs 5 µs. */
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true });
+/**
+ * Whether arrays and objects of a JSON text stand deeper in one another than that. Most of a body is text: strings are
+ * skipped from quote to quote.
+ */
+export function isDeeperThan(json: string, limit: number): boolean {
+  let depth = 0;
+  for (let at = 0; at < json.length; at++) {
+    const code = json.charCodeAt(at);
+    if (code === 0x22) {
+      at = endOfString(json, at);
+      if (at === -1) return false;
+    } else if (code === 0x5b || code === 0x7b) {
+      if (++depth > limit) return true;
+    } else if (code === 0x5d || code === 0x7d) depth--;
+  }
+  return false;
+}
+
+/** Where the string that begins here has its closing quote: one with an even number of backslashes before it; -1 = nowhere. */
+function endOfString(json: string, start: number): number {
+  for (let quote = json.indexOf('"', start + 1); quote !== -1; quote = json.indexOf('"', quote + 1)) {
+    let first = quote;
+    while (json.charCodeAt(first - 1) === 0x5c) first--;
+    if ((quote - first) % 2 === 0) return quote;
+  }
+  return -1;
+}
 
 const mebibyte = 1024 * 1024;
 const formatBytes = (bytes: number) => (bytes % mebibyte === 0 ? `${bytes / mebibyte} MiB` : `${bytes} bytes`);
@@ -37,26 +67,26 @@ const formatBytes = (bytes: number) => (bytes % mebibyte === 0 ? `${bytes / mebi
 type Decoder = (() => Transform) | undefined;
 
 /** Codings of RFC 9110 that clients use; Codex compresses with zstd, which Node has from 22.15 on. */
-const decoders: Readonly<Record<string, Decoder>> = {
-  gzip: zlib.createGunzip,
-  'x-gzip': zlib.createGunzip,
-  deflate: zlib.createInflate,
-  br: zlib.createBrotliDecompress,
-  zstd: (zlib as { readonly createZstdDecompress?: () => Transform }).createZstdDecompress,
-};
+const decoders = new Map<string, Decoder>([
+  ['gzip', zlib.createGunzip],
+  ['x-gzip', zlib.createGunzip],
+  ['deflate', zlib.createInflate],
+  ['br', zlib.createBrotliDecompress],
+  ['zstd', (zlib as { readonly createZstdDecompress?: () => Transform }).createZstdDecompress],
+]);
 
 /** @throws GatewayError for a coding that cannot be undone here. */
 function decoderOf(request: IncomingMessage): Decoder {
   const coding = request.headers['content-encoding']?.trim().toLowerCase() ?? '';
   if (coding === '' || coding === 'identity') return undefined;
-  const decoder = decoders[coding];
+  const decoder = decoders.get(coding);
   if (decoder === undefined)
     throw new GatewayError(
       'unsupported_encoding',
       `A body in the coding "${coding.slice(0, 40)}" cannot be read here.`,
       {
-        fix: `Send it plain, or as ${Object.keys(decoders)
-          .filter((name) => decoders[name] !== undefined && name !== 'x-gzip')
+        fix: `Send it plain, or as ${[...decoders.keys()]
+          .filter((name) => decoders.get(name) !== undefined && name !== 'x-gzip')
           .join(', ')}.`,
       },
     );

@@ -1,5 +1,6 @@
 import { hash, timingSafeEqual } from 'node:crypto';
-import type { IncomingHttpHeaders } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import type { NamedClientKey } from '../core/client-key.ts';
 import { GatewayError } from '../core/errors.ts';
 
 /** Who may call: decided before routing, for every path. */
@@ -10,6 +11,8 @@ export interface GuardPolicy {
   readonly corsOrigins: readonly string[];
   /** Accepted client keys; `off` = none is asked for. */
   readonly clientKeys: readonly string[] | 'off';
+  /** Further keys, each with a name and limits of its own; none of them administers. */
+  readonly namedKeys?: readonly NamedClientKey[];
   /** Key for administration. Absent: a client key serves for that too, on loopback with one key. */
   readonly adminKey: string | undefined;
   readonly isLoopback: boolean;
@@ -52,6 +55,25 @@ export function checkOrigin(headers: IncomingHttpHeaders, policy: GuardPolicy): 
     throw new GatewayError('forbidden', 'Cross-site requests of web pages are not allowed.');
 }
 
+/**
+ * Refuses requests that name two places at once: which of them was meant is what a server and a proxy before it might
+ * disagree about (RFC 9112, sections 3.2 and 3.2.2).
+ * @throws GatewayError `invalid_request`, or `forbidden` for what another server should be asked.
+ */
+export function checkTarget({
+  url = '/',
+  rawHeaders,
+  headers,
+}: Pick<IncomingMessage, 'url' | 'rawHeaders' | 'headers'>): void {
+  const hosts = rawHeaders.filter((name, index) => index % 2 === 0 && name.toLowerCase() === 'host');
+  if (hosts.length > 1) throw new GatewayError('invalid_request', 'The request has more than one Host header.');
+  const authority = /^[a-z][a-z0-9+.-]*:\/\/([^/?#]*)/i.exec(url)?.[1];
+  if (authority !== undefined && authority.toLowerCase() !== headers.host?.toLowerCase())
+    throw new GatewayError('forbidden', 'Requests to other servers are not passed on here.', {
+      fix: 'This is no network proxy: check HTTP_PROXY.',
+    });
+}
+
 /** The key a client sent: `x-api-key` or a Bearer token, whichever its SDK uses. */
 function sentKeys(headers: IncomingHttpHeaders): readonly string[] {
   const bearer = /^Bearer\s+(.+)$/i.exec(headers.authorization ?? '')?.[1]?.trim();
@@ -70,11 +92,20 @@ function isSame(a: string, b: string): boolean {
 const matchesAny = (sent: readonly string[], accepted: readonly string[]) =>
   sent.some((key) => accepted.reduce((found, candidate) => isSame(key, candidate) || found, false));
 
-/** @throws GatewayError `client_unauthorized` without an accepted client key. */
-export function checkClientKey(headers: IncomingHttpHeaders, policy: GuardPolicy): void {
-  if (policy.clientKeys === 'off') return;
+/**
+ * The named key that was sent, if it is one of those.
+ * @throws GatewayError `client_unauthorized` without an accepted client key.
+ */
+export function checkClientKey(headers: IncomingHttpHeaders, policy: GuardPolicy): NamedClientKey | undefined {
+  const { namedKeys = [] } = policy;
   const sent = sentKeys(headers);
-  if (matchesAny(sent, policy.clientKeys)) return;
+  if (namedKeys.length > 0) {
+    const digests = sent.map((key) => hash('sha256', key));
+    // What is looked up is a digest: the time it takes says nothing about a key.
+    const named = namedKeys.find(({ digest }) => digests.includes(digest));
+    if (named) return named;
+  }
+  if (policy.clientKeys === 'off' || matchesAny(sent, policy.clientKeys)) return undefined;
   throw new GatewayError(
     'client_unauthorized',
     sent.length === 0 ? 'No API key was sent to Qwen Proxy.' : 'This is not the API key of Qwen Proxy.',
@@ -93,5 +124,5 @@ export function checkAdminKey(headers: IncomingHttpHeaders, policy: GuardPolicy)
   const isSingleUser = policy.isLoopback && (policy.clientKeys === 'off' || policy.clientKeys.length === 1);
   if (!isSingleUser)
     throw new GatewayError('forbidden', 'Administration over HTTP is off.', { fix: 'Set ADMIN_KEY to allow it.' });
-  checkClientKey(headers, policy);
+  checkClientKey(headers, { ...policy, namedKeys: [] });
 }

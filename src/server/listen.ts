@@ -4,11 +4,14 @@ import { listen as listhen } from 'listhen';
 import { isJsonObject, objectField } from '../core/json.ts';
 import { isLoopbackHost } from '../core/settings.ts';
 import { limits } from './limits.ts';
+import { answerMalformed } from './malformed.ts';
 
 export interface ListenOptions {
   readonly host: string;
   /** 0 = any free port. Another port than the wanted one is never taken. */
   readonly port: number;
+  /** At most so many connections at once. */
+  readonly connections?: number;
 }
 
 /** A bound server. */
@@ -62,12 +65,16 @@ export async function listen(listener: RequestListener, options: ListenOptions):
   const closed = new Promise<void>((resolve) => {
     markClosed = resolve;
   });
-  const { headersTimeoutMs, requestTimeoutMs, keepAliveTimeoutMs } = limits;
+  const { headersTimeoutMs, requestTimeoutMs, keepAliveTimeoutMs, tcpKeepAliveMs, headerBytes } = limits;
   Object.assign(server, {
     headersTimeout: headersTimeoutMs,
     requestTimeout: requestTimeoutMs,
     keepAliveTimeout: keepAliveTimeoutMs,
+    maxHeaderSize: headerBytes,
+    maxConnections: options.connections ?? limits.connections,
   });
+  server.on('connection', (socket) => socket.setKeepAlive(true, tcpKeepAliveMs));
+  answerMalformed(server);
   return {
     port: address.port,
     stopAccepting() {

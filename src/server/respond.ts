@@ -4,6 +4,7 @@ import type { JsonObject } from '../core/json.ts';
 import type { Exchange } from '../gateway/exchange.ts';
 import { passedHeaders } from './passed-headers.ts';
 import { sessionHeader } from './session-header.ts';
+import { traceHeaders } from './trace-headers.ts';
 
 export interface NodeExchangeOptions {
   readonly request: IncomingMessage;
@@ -11,6 +12,10 @@ export interface NodeExchangeOptions {
   readonly requestId: string;
   /** The requests that end when the server stops. */
   readonly open: Set<AbortController>;
+  /** Name of the client key that was sent, where it has one. */
+  readonly clientKey?: string | undefined;
+  /** A client that takes nothing of what waits for it is given up after this long. */
+  readonly clientStallMs: number;
 }
 
 /** An {@link Exchange} on a node response, and the promise of its end. */
@@ -23,7 +28,8 @@ export interface NodeExchange extends Exchange {
  * Writes straight to the node response: a web `Response` with a stream costs 1.5 times the CPU per chunk (measured in
  * the spike of the hot path).
  */
-export function createNodeExchange({ request, response, requestId, open }: NodeExchangeOptions): NodeExchange {
+export function createNodeExchange(options: NodeExchangeOptions): NodeExchange {
+  const { request, response, requestId, open, clientKey, clientStallMs } = options;
   const ended = new AbortController();
   open.add(ended);
   const closed = new Promise<void>((resolve) => {
@@ -56,6 +62,8 @@ export function createNodeExchange({ request, response, requestId, open }: NodeE
     userAgent,
     session: sessionHeader(request.headers),
     passedHeaders: passedHeaders(request.headers),
+    traceHeaders: traceHeaders(request.headers),
+    clientKey,
     closed,
     get isOpen() {
       return response.headersSent;
@@ -65,31 +73,44 @@ export function createNodeExchange({ request, response, requestId, open }: NodeE
       openStream();
       if (!response.destroyed && !response.writableEnded && !response.writableNeedDrain) response.write(text);
     },
-    write: (bytes) => write(response, bytes),
+    write: (bytes) => write(response, bytes, clientStallMs),
     async endStream(lastBytes) {
       if (response.destroyed) throw clientGone();
       response.end(lastBytes);
+      giveUpUnread(response, clientStallMs);
     },
     async breakStream(lastBytes) {
-      await write(response, lastBytes);
+      await write(response, lastBytes, clientStallMs);
+      giveUpUnread(response, clientStallMs);
       // What was written goes out before the connection ends.
       response.socket?.destroySoon();
     },
     async sendJson(status, headers, body) {
       sendJson(response, status, { ...headers, 'x-request-id': requestId, 'request-id': requestId }, body);
+      giveUpUnread(response, clientStallMs);
     },
   };
 }
 
 const clientGone = () => new GatewayError('client_gone', 'The client closed the connection.');
 
+/**
+ * Ends the connection of a client that takes nothing of what waits for it. Node looks whether the kernel took bytes before
+ * it calls a socket idle, so a slow reader is not taken for one that does not read.
+ */
+function giveUpUnread({ socket, writableFinished }: ServerResponse, stallMs: number): void {
+  if (!writableFinished) socket?.setTimeout(stallMs);
+}
+
 /** Resolves at once while the socket takes bytes, else when it has drained. */
-function write(response: ServerResponse, bytes: string | Buffer): Promise<void> {
+function write(response: ServerResponse, bytes: string | Buffer, stallMs: number): Promise<void> {
   if (response.destroyed) return Promise.reject(clientGone());
   if (response.write(bytes)) return Promise.resolve();
+  giveUpUnread(response, stallMs);
   return new Promise((resolve, reject) => {
     const onDrain = () => {
       response.off('close', onClose);
+      response.socket?.setTimeout(0);
       resolve();
     };
     const onClose = () => {

@@ -49,6 +49,7 @@ export function registerResponsesRoutes(
     );
   });
   register('GET', '/v1/responses', ({ request, response }) => {
+    checkClientKey(request.headers, policy());
     if (request.headers.upgrade === undefined) {
       response.setHeader('allow', 'POST');
       throw new GatewayError('method_not_allowed', 'GET is not answered at /v1/responses.', { fix: 'Send POST.' });
@@ -58,7 +59,8 @@ export function registerResponsesRoutes(
       fix: 'Send POST /v1/responses with "stream": true.',
     });
   });
-  register('POST', '/v1/responses/compact', () => {
+  register('POST', '/v1/responses/compact', ({ request }) => {
+    checkClientKey(request.headers, policy());
     throw new GatewayError('not_implemented', 'Conversations are not compacted here.', {
       fix: 'Ask the model for a summary instead; Codex does so by itself with providers other than OpenAI.',
     });

@@ -35,7 +35,7 @@ export function imageTokens(url: string, part: JsonObject, model: string, body: 
   const isHighResolution = body.vl_high_resolution_images === true;
   const mostPixels = isHighResolution
     ? rule.mostTokensHighResolution * pixelsPerToken
-    : (numberField(part, 'max_pixels') ?? rule.mostTokens * pixelsPerToken);
+    : Math.max(pixelsPerToken, numberField(part, 'max_pixels') ?? rule.mostTokens * pixelsPerToken);
   const leastPixels = numberField(part, 'min_pixels') ?? rule.leastTokens * pixelsPerToken;
   return { tokens: tokensOfSize(size ?? assumed, rule, leastPixels, mostPixels), isGuess: size === undefined };
 }

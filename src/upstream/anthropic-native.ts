@@ -1,4 +1,5 @@
-import { isJsonObject, type JsonObject, objectField, objectItems, stringField } from '../core/json.ts';
+import { isJsonObject, type JsonObject, objectField, objectItems } from '../core/json.ts';
+import { withoutBillingHeader } from '../wire/anthropic-messages.ts';
 import { readSignature } from '../wire/thinking-signature.ts';
 import { chatModel } from './chat-model.ts';
 
@@ -121,18 +122,24 @@ function clampThinking(thinking: JsonObject, maximum = Number.POSITIVE_INFINITY)
 }
 
 function editPrompt({ system, messages }: JsonObject, { account }: NativeTarget): JsonObject {
-  const blocks: readonly unknown[] = Array.isArray(system) ? system : [];
-  const kept = blocks.filter((block) => !isBillingHeader(block));
   const given: readonly unknown[] = Array.isArray(messages) ? messages : [];
   return {
-    ...(kept.length < blocks.length && { system: kept }),
+    ...(system !== undefined && system !== null && { system: editSystem(system) }),
     messages: given.map((message) => (isJsonObject(message) ? withOwnThinking(message, account) : message)),
   };
 }
 
-/** Changes with every request and stands before everything, so the prompt cache would never hit. */
-const isBillingHeader = (block: unknown): boolean =>
-  isJsonObject(block) && /^\s*x-anthropic-billing-header:/i.test(stringField(block, 'text') ?? '');
+function editSystem(system: unknown): unknown {
+  if (typeof system === 'string') return withoutBillingHeader(system);
+  if (!Array.isArray(system)) return system;
+  const blocks: readonly unknown[] = system;
+  return blocks.flatMap((block) => {
+    if (!isJsonObject(block) || typeof block.text !== 'string') return [block];
+    const text = withoutBillingHeader(block.text);
+    if (text === block.text) return [block];
+    return text === '' ? [] : [{ ...block, text }];
+  });
+}
 
 /** Thinking that another lane, account or vendor signed would be refused: it is left out. */
 function withOwnThinking(message: JsonObject, account: string): JsonObject {

@@ -63,7 +63,7 @@ export function createChatDecoder(): (event: Buffer) => readonly ChatEvent[] {
     const reason = choice && stringField(choice, 'finish_reason');
     // Some servers behind a custom base URL finish twice.
     if (reason !== undefined && finished === undefined) {
-      finished = finishReasons[reason] ?? 'stop';
+      finished = (Object.hasOwn(finishReasons, reason) ? finishReasons[reason] : undefined) ?? 'stop';
       // "stop" after calls ends an agent's turn with its calls unanswered (ollama #16212).
       if (finished === 'stop' && begun.size > 0) finished = 'tool_calls';
       events.push({ type: 'finish', reason: finished });

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { isJsonObject, type JsonObject, objectField, objectItems, parseJson, stringField } from '../core/json.ts';
 import { parseSseEvent } from '../wire/sse.ts';
 import { mayBecomeCall, type OfferedTools, readLeakedCall } from './chat-leaked-call.ts';
+import { encodeChoice, encodeDelta, textApart } from './chat-text-apart.ts';
 
 /** What takes more than this to hold goes out as text, whatever it looks like: each small piece comes in a large event. */
 const maximumHeldBytes = 16 * 1024 * 1024;
@@ -39,6 +40,8 @@ export function createLeakEditor(tools: OfferedTools): LeakEditor {
   let hasCalls = false;
   /** A call came without its wrapper's opening: the closing one may still follow. */
   let awaitsClosing = false;
+  /** Who speaks, while the chunk that said so is held back. */
+  let role: unknown;
 
   const take = (): readonly Buffer[] => {
     const taken = held;
@@ -48,6 +51,7 @@ export function createLeakEditor(tools: OfferedTools): LeakEditor {
     heldBytes = 0;
     tail = '';
     closing = undefined;
+    role = undefined;
     return taken;
   };
   const hold = (event: Buffer, text: string) => {
@@ -83,44 +87,57 @@ export function createLeakEditor(tools: OfferedTools): LeakEditor {
     const end = close + closing.length;
     const read = readLeakedCall(call.slice(0, end), tools);
     if (read === undefined) return take();
+    const spokenBy = role === undefined ? {} : { role };
     take();
     hasCalls = true;
     const before = text.slice(0, start);
     awaitsClosing = call.startsWith('<function=');
     const toolCall = { id: `call_${randomUUID()}`, type: 'function', function: read };
+    const deltas = [...(before.trim() === '' ? [] : [{ content: before }]), { tool_calls: [toolCall] }];
     return [
-      ...(before.trim() === '' ? [] : [withDelta(chunk, { content: before })]),
-      withDelta(chunk, { tool_calls: [toolCall] }),
+      ...deltas.map((delta, index) => encodeDelta(chunk, index === 0 ? { ...spokenBy, ...delta } : delta)),
       ...goOn(chunk, call.slice(end)),
     ];
   };
   const goOn = (chunk: JsonObject, rest: string): readonly Buffer[] => {
     if (rest.trim() === '') return [];
-    hold(withDelta(chunk, { content: rest }), rest);
+    hold(encodeDelta(chunk, { content: rest }), rest);
     return settle(chunk);
   };
 
-  return {
-    push(event) {
-      if (held.length === 0 && !hasCalls && event.indexOf('<') === -1) return [event];
-      const chunk = parseJson(parseSseEvent(event).data);
-      const choices = isJsonObject(chunk) ? objectItems(chunk, 'choices') : [];
-      const [choice] = choices;
-      if (!isJsonObject(chunk) || choice === undefined || choices.length > 1) return [...take(), event];
-      const delta = objectField(choice, 'delta') ?? {};
-      if (stringField(choice, 'finish_reason') !== undefined)
-        return [...take(), hasCalls && choice.finish_reason === 'stop' ? withFinish(chunk, choice) : event];
-      const text = stringField(delta, 'content');
-      if (text === undefined) {
-        if (stringField(delta, 'reasoning_content') !== undefined || Array.isArray(delta.tool_calls))
-          return [...take(), event];
-        if (held.length === 0) return [event];
-      }
-      hold(event, text ?? '');
-      return settle(chunk);
-    },
-    flush: () => take(),
+  /** Agents end their turn on "stop", whatever calls came. */
+  const ended = (event: Buffer, chunk: JsonObject, choice: JsonObject): Buffer =>
+    hasCalls && choice.finish_reason === 'stop'
+      ? encodeChoice(chunk, { ...choice, finish_reason: 'tool_calls' })
+      : event;
+
+  const push = (event: Buffer): readonly Buffer[] => {
+    if (held.length === 0 && !hasCalls && event.indexOf('<') === -1) return [event];
+    const chunk = parseJson(parseSseEvent(event).data);
+    const choices = isJsonObject(chunk) ? objectItems(chunk, 'choices') : [];
+    const [choice] = choices;
+    if (!isJsonObject(chunk) || choice === undefined || choices.length > 1) return [...take(), event];
+    const delta = objectField(choice, 'delta') ?? {};
+    const text = stringField(delta, 'content');
+    const isEnd = stringField(choice, 'finish_reason') !== undefined;
+    if (isEnd || Array.isArray(delta.tool_calls)) {
+      if (text === undefined) return [...take(), ended(event, chunk, choice)];
+      const { said, rest } = textApart(chunk, choice, delta);
+      const before = [...push(said), ...take()];
+      return before.at(-1) === said
+        ? [...before.slice(0, -1), ended(event, chunk, choice)]
+        : [...before, ended(encodeChoice(chunk, rest), chunk, rest)];
+    }
+    if (text === undefined) {
+      if (stringField(delta, 'reasoning_content') !== undefined) return [...take(), event];
+      if (held.length === 0) return [event];
+    }
+    role ??= delta.role;
+    hold(event, text ?? '');
+    return settle(chunk);
   };
+
+  return { push, flush: () => take() };
 }
 
 function firstMark(text: string): number {
@@ -133,13 +150,3 @@ function endsLikeMark(text: string): boolean {
   const last = text.lastIndexOf('<');
   return last !== -1 && marks.some(([opening]) => opening.startsWith(text.slice(last)));
 }
-
-function eventOf(chunk: JsonObject, choice: JsonObject): Buffer {
-  return Buffer.from(`data: ${JSON.stringify({ ...chunk, choices: [choice] })}\n\n`);
-}
-
-const withDelta = (chunk: JsonObject, delta: JsonObject) => eventOf(chunk, { index: 0, delta, finish_reason: null });
-
-/** Agents end their turn on "stop", whatever calls came. */
-const withFinish = (chunk: JsonObject, choice: JsonObject) =>
-  eventOf(chunk, { ...choice, finish_reason: 'tool_calls' });

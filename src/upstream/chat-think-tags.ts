@@ -1,6 +1,7 @@
 import { isJsonObject, type JsonObject, objectField, objectItems, parseJson, stringField } from '../core/json.ts';
 import { parseSseEvent } from '../wire/sse.ts';
 import type { LeakEditor } from './chat-leaks.ts';
+import { encodeChoice, encodeDelta, textApart } from './chat-text-apart.ts';
 
 const opening = '<think>';
 const closing = '</think>';
@@ -16,7 +17,15 @@ export function createThinkTagEditor(): LeakEditor {
   let state: 'begin' | 'inside' | 'after' | 'over' = 'begin';
   let heldEvents: Buffer[] = [];
   let held = '';
+  const textEvents = new WeakSet<Buffer>();
+  /** Who speaks, while the chunk that said so is held back. */
+  let role: unknown;
 
+  const withDelta = (chunk: JsonObject, delta: JsonObject): Buffer => {
+    const said = role === undefined ? delta : { role, ...delta };
+    role = undefined;
+    return encodeDelta(chunk, said);
+  };
   const letGo = (): readonly Buffer[] => {
     const events = heldEvents;
     heldEvents = [];
@@ -27,6 +36,7 @@ export function createThinkTagEditor(): LeakEditor {
   const begin = (event: Buffer, chunk: JsonObject, text: string): readonly Buffer[] => {
     held += text;
     heldEvents.push(event);
+    textEvents.add(event);
     const start = held.trimStart();
     if ([opening, closing].some((tag) => tag.startsWith(start) && tag !== start)) return [];
     const tag = [opening, closing].find((each) => start.startsWith(each));
@@ -34,9 +44,10 @@ export function createThinkTagEditor(): LeakEditor {
       state = 'over';
       return letGo();
     }
-    letGo();
+    // What came between the pieces of a tag stays.
+    const others = letGo().filter((each) => !textEvents.has(each));
     state = tag === opening ? 'inside' : 'after';
-    return goOn(chunk, start.slice(tag.length));
+    return [...others, ...goOn(chunk, start.slice(tag.length))];
   };
   const goOn = (chunk: JsonObject, text: string): readonly Buffer[] => {
     if (state === 'inside') return inside(chunk, text);
@@ -73,29 +84,40 @@ export function createThinkTagEditor(): LeakEditor {
     return letGo();
   };
 
+  const push = (event: Buffer): readonly Buffer[] => {
+    if (state === 'over') return [event];
+    // Long thinking of sound models comes in chunks whose content is null; they need no reading.
+    if (heldEvents.length === 0 && state === 'begin' && event.indexOf(nullContent) !== -1) return [event];
+    const chunk = parseJson(parseSseEvent(event).data);
+    const choices = isJsonObject(chunk) ? objectItems(chunk, 'choices') : [];
+    const [choice] = choices;
+    if (!isJsonObject(chunk) || choice === undefined) return [event];
+    const delta = objectField(choice, 'delta') ?? {};
+    const text = choices.length > 1 ? undefined : stringField(delta, 'content');
+    const endsText = choices.length > 1 || stringField(choice, 'finish_reason') !== undefined || 'tool_calls' in delta;
+    if (endsText && text === undefined) {
+      const before = flush(chunk);
+      state = 'over';
+      return [...before, event];
+    }
+    if (endsText) {
+      const { said, rest } = textApart(chunk, choice, delta);
+      const before = [...push(said), ...flush(chunk)];
+      state = 'over';
+      // Text that is none of ours keeps its bytes.
+      return before.at(-1) === said ? [...before.slice(0, -1), event] : [...before, encodeChoice(chunk, rest)];
+    }
+    if (text !== undefined) {
+      role ??= delta.role;
+      return state === 'begin' ? begin(event, chunk, text) : goOn(chunk, text);
+    }
+    if (heldEvents.length === 0) return [event];
+    heldEvents.push(event);
+    return [];
+  };
+
   return {
-    push(event) {
-      if (state === 'over') return [event];
-      // Long thinking of sound models comes in chunks whose content is null; they need no reading.
-      if (heldEvents.length === 0 && state === 'begin' && event.indexOf(nullContent) !== -1) return [event];
-      const chunk = parseJson(parseSseEvent(event).data);
-      const choices = isJsonObject(chunk) ? objectItems(chunk, 'choices') : [];
-      const [choice] = choices;
-      if (!isJsonObject(chunk) || choice === undefined) return [event];
-      const delta = objectField(choice, 'delta') ?? {};
-      const text = stringField(delta, 'content');
-      const endsText =
-        choices.length > 1 || stringField(choice, 'finish_reason') !== undefined || 'tool_calls' in delta;
-      if (endsText && text === undefined) {
-        const before = flush(chunk);
-        state = 'over';
-        return [...before, event];
-      }
-      if (text !== undefined) return state === 'begin' ? begin(event, chunk, text) : goOn(chunk, text);
-      if (heldEvents.length === 0) return [event];
-      heldEvents.push(event);
-      return [];
-    },
+    push,
     flush: () => flush(),
     get isOver() {
       return state === 'over';
@@ -108,8 +130,4 @@ function tagBeginning(text: string): number {
   for (let length = Math.min(closing.length - 1, text.length); length > 0; length--)
     if (closing.startsWith(text.slice(-length))) return length;
   return 0;
-}
-
-function withDelta(chunk: JsonObject, delta: JsonObject): Buffer {
-  return Buffer.from(`data: ${JSON.stringify({ ...chunk, choices: [{ index: 0, delta, finish_reason: null }] })}\n\n`);
 }

@@ -19,7 +19,12 @@ interface Wish {
 const effortOrder: readonly string[] = ['minimal', 'low', 'medium', 'high', 'xhigh', 'max'];
 
 /** For models that read a budget and no effort; above these the model's own maximum stands. Tokens. */
-const budgetOfEffort: Readonly<Record<string, number>> = { minimal: 1_024, low: 4_096, medium: 16_384, high: 32_768 };
+const budgetOfEffort: ReadonlyMap<string, number> = new Map([
+  ['minimal', 1_024],
+  ['low', 4_096],
+  ['medium', 16_384],
+  ['high', 32_768],
+]);
 
 /**
  * Turns every way of asking for thinking into the model's own. What cannot be had is left out, because clients set these
@@ -40,7 +45,7 @@ export function decideThinking(body: JsonObject, model: ChatModel, mustBeOff: bo
   if (wish.effort === undefined) return { ...toggle, ...budget };
   // Both at once are refused on the 3.8 generation, so the effort stands alone.
   if (model.reasoningEfforts.length > 0) return { ...toggle, reasoning_effort: nearestEffort(wish.effort, model) };
-  const tokens = wish.budgetTokens ?? budgetOfEffort[wish.effort];
+  const tokens = wish.budgetTokens ?? budgetOfEffort.get(wish.effort);
   return tokens === undefined ? toggle : { ...toggle, thinking_budget: clampBudget(tokens, model) };
 }
 

@@ -73,6 +73,8 @@ const isProvenContent = (content: unknown): boolean =>
   (Array.isArray(content) &&
     content.every((part) => isJsonObject(part) && ['input_text', 'output_text'].includes(String(part.type))));
 
+const editedFields = new Set([...provenFields, ...idleFields]);
+
 /**
  * A client's body as the surface takes it. Instructions become the first message, because the surface was documented to
  * ignore them (R13).
@@ -86,8 +88,13 @@ export function editResponsesRequest(body: JsonObject, { model }: { readonly mod
           item.role === 'developer' ? { ...item, role: 'system' } : item,
         );
   const effort = stringField(objectField(body, 'reasoning') ?? {}, 'effort');
-  const tools = objectItems(body, 'tools').map(({ type }) => ({ type }));
+  const tools = objectItems(body, 'tools').map((tool) =>
+    hostedTools.has(String(tool.type)) ? { type: tool.type } : tool,
+  );
+  // A lane that the user forced may carry more than what is proven.
+  const others = Object.entries(body).filter(([name, value]) => !editedFields.has(name) && value !== null);
   return {
+    ...Object.fromEntries(others),
     model,
     stream: true,
     input: instructions === undefined ? input : [{ role: 'system', content: instructions }, ...input],
@@ -95,5 +102,6 @@ export function editResponsesRequest(body: JsonObject, { model }: { readonly mod
     ...(typeof body.top_p === 'number' && { top_p: Math.max(body.top_p, 0.01) }),
     ...(effort !== undefined && { reasoning: { effort } }),
     ...(tools.length > 0 && { tools }),
+    ...(body.tool_choice !== 'auto' && isJsonObject(body.tool_choice) && { tool_choice: body.tool_choice }),
   };
 }

@@ -67,7 +67,7 @@ const transportRules: readonly TransportRule[] = [
     fix: 'Try again; with a very long context, shorten the conversation.',
   },
   {
-    code: /^(?:HPE_|UND_ERR_HTTP_PARSER$|UND_ERR_HEADERS_OVERFLOW$|UND_ERR_RES_|UND_ERR_REDIRECT_MAX$|Z_\w+$|ERR_HTTP2_)/,
+    code: /^(?:HPE_|UND_ERR_HTTP_PARSER$|UND_ERR_HEADERS_OVERFLOW$|UND_ERR_RES_|UND_ERR_REDIRECT_MAX$|Z_\w+$|ZSTD_\w+$|ERR__ERROR_|ERR_HTTP2_)/,
     error: 'upstream_protocol',
     message: 'The upstream answered with something that is no valid HTTP',
     fix: fixes.address,
@@ -105,6 +105,11 @@ export function classifyTransportError(error: unknown): GatewayError {
 
 function classifyByName(error: unknown, chain: readonly Error[]): GatewayError {
   const names = chain.map((each) => each.name);
+  // undici's parser names its error, but not always a code.
+  if (names.includes('HTTPParserError')) {
+    const message = 'The upstream answered with something that is no valid HTTP.';
+    return new GatewayError('upstream_protocol', message, { cause: error, fix: fixes.address });
+  }
   if (names.includes('TimeoutError')) {
     return new GatewayError('upstream_timeout', 'The upstream did not answer in time.', { cause: error });
   }

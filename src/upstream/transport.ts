@@ -17,13 +17,13 @@ export interface Transport {
   close(): Promise<void>;
 }
 
-const decoders: Readonly<Record<string, () => Readable & NodeJS.WritableStream>> = {
-  gzip: createGunzip,
-  'x-gzip': createGunzip,
-  deflate: createInflate,
-  br: createBrotliDecompress,
-  zstd: createZstdDecompress,
-};
+const decoders = new Map<string, () => Readable & NodeJS.WritableStream>([
+  ['gzip', createGunzip],
+  ['x-gzip', createGunzip],
+  ['deflate', createInflate],
+  ['br', createBrotliDecompress],
+  ['zstd', createZstdDecompress],
+]);
 
 /** A way out whose settings may change while it is used. */
 export interface ConfigurableTransport extends Transport {
@@ -81,7 +81,7 @@ function decode(response: Dispatcher.ResponseData): Readable {
   const coding = String(response.headers['content-encoding'] ?? '')
     .trim()
     .toLowerCase();
-  const decoder = decoders[coding]?.();
+  const decoder = decoders.get(coding)?.();
   if (decoder === undefined) return response.body;
   response.body.on('error', (error) => decoder.destroy(error));
   decoder.on('close', () => response.body.destroy());

@@ -26,6 +26,7 @@ const columns: readonly (readonly [string, (entry: LedgerEntry) => string | numb
   ['output_tokens', (entry) => entry.outputTokens],
   ['cached_tokens', (entry) => entry.cachedTokens],
   ['reasoning_tokens', (entry) => entry.reasoningTokens],
+  ['key', (entry) => entry.key],
 ];
 
 /** The whole ledger as CSV (RFC 4180), oldest first. */

@@ -20,6 +20,8 @@ const entrySchema = v.object({
   id: v.string(),
   /** First word of the client's User-Agent, e.g. `OpenAI/JS`. */
   client: v.optional(v.string()),
+  /** Name of the client key, where it has one of its own. */
+  key: v.optional(v.string()),
   dialect: v.string(),
   lane: v.optional(v.string()),
   modelAsked: v.optional(v.string()),

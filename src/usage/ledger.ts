@@ -22,6 +22,8 @@ export interface Ledger {
    */
   append(entry: LedgerEntry): Promise<void>;
   today(account: string): DayCount;
+  /** Input and output since 00:00 UTC of the client key with this name, whatever became of its answers. */
+  tokensOfKey(name: string): number;
   /** Reads today's lines again from the disk. */
   reload(): Promise<void>;
   close(): Promise<void>;
@@ -66,6 +68,7 @@ export async function ledgerDays(
 export function createLedger({ directory, clock, logger }: LedgerOptions): Ledger {
   let day = utcDay(clock.now());
   let counts = new Map<string, DayCount>();
+  let keyTokens = new Map<string, number>();
   let file: { readonly day: string; readonly handle: FileHandle } | undefined;
   let lastWrite: Promise<void> = Promise.resolve();
   let gathering: { readonly items: QueuedEntry[]; readonly written: Promise<void> } | undefined;
@@ -75,6 +78,11 @@ export function createLedger({ directory, clock, logger }: LedgerOptions): Ledge
     if (utcDay(clock.now()) !== day) {
       day = utcDay(clock.now());
       counts = new Map();
+      keyTokens = new Map();
+    }
+    if (entry.key !== undefined && utcDay(entry.at) === day) {
+      const tokens = (entry.inputTokens ?? 0) + (entry.outputTokens ?? 0);
+      keyTokens.set(entry.key, (keyTokens.get(entry.key) ?? 0) + tokens);
     }
     if (entry.outcome !== 'answered' || entry.account === undefined || utcDay(entry.at) !== day) return;
     const before = counts.get(entry.account) ?? noCount;
@@ -149,6 +157,7 @@ export function createLedger({ directory, clock, logger }: LedgerOptions): Ledge
     });
     day = today;
     counts = new Map();
+    keyTokens = new Map();
     for (const line of text.split('\n')) {
       const entry = line === '' ? undefined : parseLedgerLine(line);
       if (entry) count(entry);
@@ -162,6 +171,7 @@ export function createLedger({ directory, clock, logger }: LedgerOptions): Ledge
       return enqueue({ day: utcDay(entry.at), entry });
     },
     today: (account) => (utcDay(clock.now()) === day ? (counts.get(account) ?? noCount) : noCount),
+    tokensOfKey: (name) => (utcDay(clock.now()) === day ? (keyTokens.get(name) ?? 0) : 0),
     reload() {
       // In turn with the writes: a line is either in the file by then, or still waiting and counted from here.
       const reloaded = lastWrite.then(readBack);

@@ -19,8 +19,8 @@ export async function summariseLedger(directory: string, query: UsageQuery): Pro
       for (const line of lines.slice(start, start + linesAtOnce)) {
         const entry = line === '' ? undefined : parseLedgerLine(line);
         if (entry === undefined || entry.at < sinceMs || entry.at > untilMs) continue;
-        const { account, model, outcome, inputTokens, outputTokens, cachedTokens } = entry;
-        buckets.add({ atMs: entry.at, account, model, outcome, inputTokens, outputTokens, cachedTokens });
+        const { account, model, key, outcome, inputTokens, outputTokens, cachedTokens } = entry;
+        buckets.add({ atMs: entry.at, account, model, key, outcome, inputTokens, outputTokens, cachedTokens });
       }
       await new Promise((resolve) => setImmediate(resolve));
     }

@@ -8,6 +8,8 @@ export interface App {
   readonly host: ServerHost;
   readonly log: vscode.LogOutputChannel;
   readonly extensionUri: vscode.Uri;
+  /** Folder of ledger, health and what was written into clients' files. */
+  readonly stateDirectory: string;
   /** Loaded on first use: it is most of what this extension shows. */
   readonly views: () => Promise<Views>;
 }

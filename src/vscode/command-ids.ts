@@ -22,6 +22,10 @@ export const commandIds = [
   'qwenProxy.freePort',
   'qwenProxy.copyEndpoint',
   'qwenProxy.copyApiKey',
+  'qwenProxy.rotateApiKey',
+  'qwenProxy.configureClient',
+  'qwenProxy.undoClient',
+  'qwenProxy.keepRunning',
   'qwenProxy.showDiagnostics',
   'qwenProxy.showLog',
 ] as const;

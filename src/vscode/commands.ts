@@ -4,9 +4,10 @@ import { exportAccounts, importAccounts } from './account-files.ts';
 import { pickAccount, showAccounts, showActions } from './accounts.ts';
 import { add } from './add-account.ts';
 import type { App } from './app.ts';
+import { createClientLoader } from './client-features.ts';
 import type { CommandId } from './command-ids.ts';
 import { exportUsage } from './export-usage.ts';
-import { copyApiKey, copyEndpoint, restartProxy, startProxy, useFreePort } from './lifecycle.ts';
+import { copyApiKey, copyEndpoint, restartProxy, rotateApiKey, startProxy, useFreePort } from './lifecycle.ts';
 import { login } from './login.ts';
 import type { SignIn } from './sign-in.ts';
 import { removeAccount, testAccount } from './verdict.ts';
@@ -31,6 +32,7 @@ export function commandTable(
     };
   const { host } = app;
   const addAccount = () => login(app, signIn);
+  const loadClients = createClientLoader(app);
   return {
     'qwenProxy.login': addAccount,
     'qwenProxy.addAccount': addAccount,
@@ -68,6 +70,10 @@ export function commandTable(
     'qwenProxy.freePort': () => useFreePort(app),
     'qwenProxy.copyEndpoint': () => copyEndpoint(app),
     'qwenProxy.copyApiKey': () => copyApiKey(app),
+    'qwenProxy.rotateApiKey': () => rotateApiKey(app, async () => (await loadClients()).offerRewrites()),
+    'qwenProxy.configureClient': async () => (await loadClients()).configure(),
+    'qwenProxy.undoClient': async () => (await loadClients()).undo(),
+    'qwenProxy.keepRunning': async () => (await loadClients()).keepRunning(),
     'qwenProxy.showDiagnostics': () => showDiagnostics(app),
     'qwenProxy.showLog': () => app.log.show(true),
   };

@@ -1,6 +1,8 @@
 import * as vscode from 'vscode';
 import { systemClock } from '../core/clock.ts';
 import { type App, offer, showFailure } from './app.ts';
+import { registerChatModels } from './chat-models.ts';
+import { createClientLoader, registerClientFeatures } from './client-features.ts';
 import { createContextKeys } from './context-keys.ts';
 import { startProxy, tellProblem } from './lifecycle.ts';
 import { createLogger } from './logger.ts';
@@ -56,6 +58,7 @@ function wire(context: vscode.ExtensionContext): void {
     host,
     log,
     extensionUri: context.extensionUri,
+    stateDirectory: context.globalStorageUri.fsPath,
     views() {
       views ??= import('./views/main.ts').then(({ createViews }) => createViews(app));
       return views;
@@ -68,6 +71,8 @@ function wire(context: vscode.ExtensionContext): void {
     createStatusBar(host),
     createContextKeys(host),
     registerCommands(app),
+    registerClientFeatures(app, createClientLoader(app), context),
+    registerChatModels(app),
     secrets.onDidChange(() => void host.secretsChanged().catch((error) => log.error(String(error)))),
     vscode.workspace.onDidChangeConfiguration((event) => void followSettings(app, event, reportSettings)),
   );

@@ -32,5 +32,6 @@ export function forwardControl(
     inspectRequest: async (id) => (await proxy()).inspectRequest(id),
     accountModels: async (id) => (await proxy()).accountModels(id),
     localKey: async () => (await proxy()).localKey(),
+    rotateKey: async () => (await proxy()).rotateKey(),
   };
 }

@@ -1,6 +1,5 @@
 import * as vscode from 'vscode';
 import type { ProxySnapshot } from '../core/control.ts';
-import { importHeadlessAccounts } from './account-files.ts';
 import { type App, offer, showLogAction } from './app.ts';
 import { keepPort, openSettings } from './settings.ts';
 
@@ -51,6 +50,22 @@ export async function copyApiKey(app: App): Promise<void> {
   await vscode.window.showInformationMessage(vscode.l10n.t('Copied the API key that clients send to Qwen Proxy.'));
 }
 
+/** Puts another key in the place of the one that clients send, and offers to bring along the clients that we configured. */
+export async function rotateApiKey(app: App, offerRewrites: () => Promise<void>): Promise<void> {
+  const rotate = vscode.l10n.t('Make a New Key');
+  const chosen = await vscode.window.showWarningMessage(
+    vscode.l10n.t('Make a new API key for Qwen Proxy?'),
+    { modal: true, detail: vscode.l10n.t('Every client with the old one is refused until it has the new one.') },
+    rotate,
+  );
+  if (chosen !== rotate) return;
+  await vscode.env.clipboard.writeText(await app.host.rotateKey());
+  void vscode.window.showInformationMessage(
+    vscode.l10n.t('The new API key is in the clipboard; the old one is refused.'),
+  );
+  await offerRewrites();
+}
+
 /** Names what keeps the proxy from serving, with the ways out; says nothing when it serves. */
 export async function tellProblem(app: App, { state, problem, port }: ProxySnapshot): Promise<void> {
   if (state !== 'error' || problem === undefined) return;
@@ -71,7 +86,12 @@ export async function tellProblem(app: App, { state, problem, port }: ProxySnaps
   await offer(vscode.window.showErrorMessage, text, [
     { label: vscode.l10n.t('Use a Free Port'), run: () => useFreePort(app) },
     ...(problem.isHeadless
-      ? [{ label: vscode.l10n.t('Import Its Accounts'), run: () => importHeadlessAccounts(app) }]
+      ? [
+          {
+            label: vscode.l10n.t('Import Its Accounts'),
+            run: async () => (await import('./account-files.ts')).importHeadlessAccounts(app),
+          },
+        ]
       : []),
     settings,
     showLogAction(app),

@@ -1,5 +1,5 @@
 import { createInterface } from 'node:readline';
-import { Worker } from 'node:worker_threads';
+import { type ResourceLimits, Worker } from 'node:worker_threads';
 import type { RequestRecord } from '../core/activity.ts';
 import type { LogFields, Logger, SecretStore } from '../core/contracts.ts';
 import type { ProxySnapshot } from '../core/control.ts';
@@ -25,6 +25,10 @@ export interface ServerConnection {
   readonly where: 'worker' | 'in-process';
   /** Resolves with the reason when the server is gone, asked for or not. */
   readonly ended: Promise<string>;
+  /** Resolves when its thread gets round to answering, whatever the proxy on it waits for. */
+  ping(): Promise<void>;
+  /** Ends it at once, whatever it does. */
+  terminate(): Promise<void>;
   /** Lets it end by itself for `graceMs`, then ends it. */
   close(graceMs: number): Promise<void>;
 }
@@ -34,6 +38,7 @@ export interface ThreadOptions extends HostedProxyOptions {
   /** The bundle of the server. */
   readonly serverPath: string;
   readonly environment: NodeJS.ProcessEnv;
+  readonly resourceLimits?: ResourceLimits;
 }
 
 /** Room for several bodies with images at once; beyond it the thread dies alone, not the extension host. */
@@ -51,7 +56,7 @@ export async function connectThread(options: ThreadOptions): Promise<ServerConne
     stdout: true,
     stderr: true,
     name: 'qwen-proxy-server',
-    resourceLimits,
+    resourceLimits: options.resourceLimits ?? resourceLimits,
   });
   createInterface({ input: worker.stdout }).on('line', (line) => options.logger.info(line));
   createInterface({ input: worker.stderr }).on('line', (line) => options.logger.warn(line));
@@ -75,6 +80,10 @@ export async function connectThread(options: ThreadOptions): Promise<ServerConne
     proxy: client.api,
     where: 'worker',
     ended,
+    ping: client.ping,
+    async terminate() {
+      await worker.terminate();
+    },
     async close(graceMs) {
       await settledWithin(client.api.dispose(), graceMs);
       await worker.terminate();
@@ -92,6 +101,10 @@ export function connectInProcess(proxy: HostedProxy): ServerConnection {
     proxy,
     where: 'in-process',
     ended,
+    ping: async () => {},
+    async terminate() {
+      end('closed');
+    },
     async close(graceMs) {
       await settledWithin(proxy.dispose(), graceMs);
       end('closed');

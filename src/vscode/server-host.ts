@@ -7,6 +7,7 @@ import type { ProxySettings } from '../core/settings.ts';
 import type { HostedProxy } from '../core/worker-protocol.ts';
 import { refuseAfterAbort, untilAborted } from './closing-ports.ts';
 import { forwardControl } from './forwarded-control.ts';
+import { endWhenSilent } from './heartbeat.ts';
 import {
   connectInProcess,
   connectThread,
@@ -26,6 +27,8 @@ export interface ServerHostOptions extends Omit<HostedProxyOptions, 'onSnapshot'
   readonly connectThread?: typeof connectThread;
   /** Waits before a dead server is started again; the last one repeats. */
   readonly restartDelaysMs?: readonly number[];
+  /** How often a server thread is asked whether it still answers. */
+  readonly heartbeatMs?: number;
 }
 
 /** The proxy as the editor sees it: always there, whatever becomes of the thread behind it. */
@@ -104,18 +107,14 @@ export function createServerHost(options: ServerHostOptions): ServerHost {
       version: options.version,
       secrets,
       logger,
-      onSnapshot: (snapshot) => {
-        if (current === undefined || live === current) publish(snapshot);
-      },
+      onSnapshot: (snapshot) => void ((current === undefined || live === current) && publish(snapshot)),
       onRequests: requests.fire,
     };
     try {
       const thread = { ...ports, serverPath: options.serverPath, environment: options.environment() };
       current = await (options.connectThread ?? connectThread)(thread);
     } catch (error) {
-      logger.warn(
-        `No server thread could be made (${messageOf(error)}); the server runs in the extension host instead`,
-      );
+      logger.warn(`No server thread could be made (${messageOf(error)}); the server runs in the extension host`);
       current = connectInProcess(await options.createInProcess(ports));
     }
     const opened = current;
@@ -129,6 +128,7 @@ export function createServerHost(options: ServerHostOptions): ServerHost {
       () => {},
     );
     void opened.ended.then((reason) => live === opened && onDeath(reason));
+    void endWhenSilent(opened, { clock, heartbeatMs: options.heartbeatMs, signal: lifetime.signal, logger });
     return opened;
   }
 

@@ -37,7 +37,7 @@ export const settingKeys: Readonly<Record<EditorSettingName, string>> = {
 };
 
 /** Settings of the editor that the headless proxy does not have. */
-export const editorOnlySettingKeys = ['autoStart'] as const;
+export const editorOnlySettingKeys = ['autoStart', 'terminal.environment'] as const;
 
 /** A setting that is not used, and why. */
 export interface RefusedSetting {

@@ -2,8 +2,15 @@ import uPlot from 'uplot';
 import type { ChartQuery, ChartView, DashboardTexts } from './dashboard-messages.ts';
 import { element } from './element.ts';
 
-/** Theme colours of the series, in order; the server joins what is beyond them. */
-const colors = ['blue', 'orange', 'green', 'purple', 'red', 'yellow'].map((name) => `--vscode-charts-${name}`);
+/** Theme colours of the series, in order, and what stands in where a theme leaves one out, as high contrast does. */
+const colors = [
+  ['blue', '#3794ff'],
+  ['orange', '#d18616'],
+  ['green', '#388a34'],
+  ['purple', '#b180d7'],
+  ['red', '#f14c4c'],
+  ['yellow', '#cca700'],
+] as const;
 const heightPx = 220;
 
 /** Of what is counted there are no halves. */
@@ -129,7 +136,8 @@ function draw(root: HTMLElement, { startsMs, times, series }: ChartView, locale:
 }
 
 function colorOf(index: number): string {
-  return getComputedStyle(document.body).getPropertyValue(colors[index % colors.length] ?? '');
+  const [name, standIn] = colors[index % colors.length] ?? colors[0];
+  return getComputedStyle(document.body).getPropertyValue(`--vscode-charts-${name}`).trim() || standIn;
 }
 
 function legendEntry(label: string, index: number): HTMLElement {

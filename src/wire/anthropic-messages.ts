@@ -7,3 +7,12 @@ export function messageEvent(type: string, fields: Readonly<Record<string, unkno
 
 /** A sign of life that every client skips. */
 export const pingEvent = 'event: ping\ndata: {"type": "ping"}\n\n';
+
+/**
+ * A system text without the line that Claude Code puts before it, and that changes with every request. It is for
+ * Anthropic's accounting, and in front of everything it would keep the prompt cache from ever hitting (claude-code #68900,
+ * vllm-mlx #277). What stands behind it is the prompt.
+ */
+export function withoutBillingHeader(text: string): string {
+  return text.replace(/^\s*x-anthropic-billing-header:[^\n]*\n?/i, '');
+}

@@ -137,6 +137,11 @@ describe('server: which lane a message takes', () => {
     );
   });
 
+  it('takes the line that changes with every request from a system prompt of one text, and nothing else', async () => {
+    await at.message({ system: 'x-anthropic-billing-header: cch=1;\nYou are X.' });
+    assert.equal(at.sent.system, 'You are X.');
+  });
+
   it('tells usage as the upstream counted it, and keeps it', async () => {
     at.simulator.script({
       route: 'messages',

@@ -176,6 +176,10 @@ describe('server: known bugs of Responses bridges', () => {
       assert.equal(answer.status, 415);
       assert.match(answer.text, /\\"lzma\\".*gzip, deflate, br/);
     });
+    for (const coding of ['constructor', '__proto__'])
+      it(`a coding by the name of ${coding} is none either`, async () => {
+        assert.equal((await send(text, coding)).status, 415);
+      });
     it('the tokens of an input are counted, by the same vocabulary for stream and count', async () => {
       const count = async (body: Body) => {
         const answer = await server.raw('/v1/responses/input_tokens', { body: JSON.stringify({ model, ...body }) });

@@ -162,6 +162,26 @@ describe('server: which lane a response takes', () => {
     );
   });
 
+  it('LANE=native sends everything, whatever is known of it', async () => {
+    const forced = await startProxy({ settings: { LANE: 'native' } });
+    try {
+      const account = { id: 'one', plan: 'custom', key: 'sk-one', baseUrl: simulator.baseUrl } as const;
+      await forced.proxy.addAccount({ ...account, responsesBaseUrl: simulator.baseUrl, probe: false });
+      const body = {
+        model,
+        input: 'x',
+        tools: [f],
+        tool_choice: { type: 'function', name: 'f' },
+        max_output_tokens: 9,
+      };
+      await forced.raw('/v1/responses', { body: JSON.stringify(body) });
+      const [sent] = nativeBodies();
+      assert.deepEqual([sent?.tools, sent?.tool_choice, sent?.max_output_tokens], [[f], body.tool_choice, 9]);
+    } finally {
+      await forced.dispose();
+    }
+  });
+
   it('the key of the account goes upstream, the client’s does not', async () => {
     await post({});
     const [request] = simulator.requests.filter(({ path }) => path.endsWith('/responses'));

@@ -11,12 +11,21 @@ import { systemClock } from '../../src/core/clock.ts';
 import type { ProxySnapshot } from '../../src/core/control.ts';
 import { parseSettings } from '../../src/core/settings.ts';
 import { createHostedProxy } from '../../src/gateway/main.ts';
+import { connectThread } from '../../src/vscode/server-connection.ts';
 import { createServerHost, type ServerHost } from '../../src/vscode/server-host.ts';
 import { type Simulator, startSimulator } from '../simulator/simulator.ts';
 import { createMemorySecrets } from '../support/server-proxy.ts';
 
-/** Kills the server thread from the inside, wherever it is. */
+/** Makes the server thread die from the inside, wherever it is. */
 const killChannel = 'qwen-proxy-test-kill';
+const deaths = {
+  exit: 'process.exit(3);',
+  crash: "throw new Error('a crash');",
+  // Spins until it is ended.
+  block: 'for (;;);',
+  // Takes memory until there is none left.
+  hoard: 'const hoard = []; for (;;) hoard.push(new Array(10_000).fill(Math.random()));',
+} as const;
 
 describe('server host with the real server thread', () => {
   let folder: string;
@@ -29,7 +38,8 @@ describe('server host with the real server thread', () => {
     const [server] = buildOptions({ production: false, outdir: folder });
     assert.ok(server);
     await build(server);
-    const mortal = `require('./server.js'); new BroadcastChannel('${killChannel}').onmessage = () => process.exit(3);`;
+    const cases = Object.entries(deaths).map(([name, code]) => `case '${name}': { ${code} }`);
+    const mortal = `require('./server.js'); new BroadcastChannel('${killChannel}').onmessage = ({ data }) => { switch (data) { ${cases.join(' ')} } };`;
     await writeFile(join(folder, 'mortal.cjs'), mortal);
     simulator = await startSimulator({});
     simulator.addKey('sk-good');
@@ -70,9 +80,9 @@ describe('server host with the real server thread', () => {
         done(snapshot);
       });
     });
-  const kill = () => {
+  const kill = (death: keyof typeof deaths = 'exit') => {
     const channel = new BroadcastChannel(killChannel);
-    channel.postMessage('die');
+    channel.postMessage(death);
     channel.close();
   };
   const clientOf = async (snapshot: ProxySnapshot) =>
@@ -117,6 +127,38 @@ describe('server host with the real server thread', () => {
     });
     assert.match(answer.choices[0]?.message.content ?? '', /still there/);
   });
+
+  for (const death of ['crash', 'block', 'hoard'] as const)
+    it(`survives a thread that dies of a ${death}: clients get an end, the status says so, the port serves again`, async () => {
+      const resourceLimits = { maxOldGenerationSizeMb: 96, maxYoungGenerationSizeMb: 16 };
+      const first = await create({
+        heartbeatMs: 100,
+        connectThread: (options) => connectThread({ ...options, resourceLimits }),
+      }).start();
+      await addAccount();
+      simulator.fail({ fault: { kind: 'stall', afterChunks: 3 } });
+      const client = await clientOf(first);
+      const stream = await client.chat.completions.create({
+        model: 'qwen3-coder-plus',
+        stream: true,
+        messages: [{ role: 'user', content: 'a long story' }],
+      });
+      const crashed = becomes('error');
+      let chunks = 0;
+      await assert.rejects(async () => {
+        for await (const _chunk of stream) if (++chunks === 2) kill(death);
+      });
+      const { problem } = await crashed;
+      assert.equal(problem?.code, 'crashed');
+      assert.match(problem.message, /It starts again in/);
+      const again = host.lastSnapshot.state === 'serving' ? host.lastSnapshot : await becomes('serving');
+      assert.equal(again.port, first.port);
+      const answer = await client.chat.completions.create({
+        model: 'qwen3-coder-plus',
+        messages: [{ role: 'user', content: 'still there?' }],
+      });
+      assert.match(answer.choices[0]?.message.content ?? '', /still there/);
+    });
 
   it('is never seen stopped while it restarts', async () => {
     await create().start();

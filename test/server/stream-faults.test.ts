@@ -4,6 +4,7 @@ import { APIError } from 'openai';
 import type { AccountState } from '../../src/core/control.ts';
 import type { Fault } from '../simulator/contract.ts';
 import type { RawAnswer } from '../simulator/raw-client.ts';
+import { checkChatGrammar } from '../support/chat-grammar.ts';
 import {
   hurriedClock,
   hurriedPauses,
@@ -30,6 +31,7 @@ function assertTruthful(answer: RawAnswer, expected = whole): 'whole' | 'error' 
     assert.equal(answer.end, 'clean');
     assert.equal(textOfEvents(answer), expected);
     assert.ok(!answer.text.includes('"error"'));
+    checkChatGrammar(answer.events.map((event) => `data: ${JSON.stringify(event)}\n\n`));
     return 'whole';
   }
   assert.ok(last && 'error' in last, `neither [DONE] nor an error at the end: ${answer.text.slice(-200)}`);
@@ -299,6 +301,16 @@ describe('server: what an upstream may do to a stream', () => {
     const answer = await server.chat({ messages, stream: true, n: 2 });
     assert.ok(!answer.text.includes('[DONE]'));
     assert.ok('error' in (answer.events.at(-1) ?? {}));
+  });
+
+  it('several choices: nobody takes the text of one for that of another', async () => {
+    simulator.script({ answer: { text: ['<thi', 'nk>a</think>', 'b'] } });
+    const { json } = await server.chat({ model: 'qwen3.7-plus', messages, n: 2 });
+    const choices = json.choices as readonly { readonly message: { readonly content: string } }[];
+    assert.deepEqual(
+      choices.map((choice) => choice.message.content),
+      ['<think>a</think>b', '<think>a</think>b'],
+    );
   });
 
   describe('harmless oddities', () => {

@@ -119,8 +119,12 @@ describe('windows of one install', () => {
     await add(first, 'work', 'sk-good');
     await ask(first);
     await second.proxy.start();
-    await second.proxy.watchRequests(true);
-    const told = second.untilRequests((records) => records.some(({ state }) => state === 'answered'));
+    const answered = new Set((await second.proxy.watchRequests(true)).map(({ id }) => id));
+    // What is told is what changed, and the first one may be told again.
+    const told = second.untilRequests((records) => {
+      for (const { id, state } of records) if (state === 'answered') answered.add(id);
+      return answered.size === 2;
+    });
     await second.proxy.setInspecting(true);
     await ask(first);
     await told;
@@ -142,6 +146,20 @@ describe('windows of one install', () => {
     await first.proxy.dispose();
     await serving;
     assert.equal((await second.proxy.watchRequests(true)).length, 2);
+  });
+
+  it('a new key is everybody’s at once, whoever asked for it', async () => {
+    const [first, second] = [open(), open()];
+    await first.proxy.start();
+    await second.proxy.start();
+    const old = await first.proxy.localKey();
+    const status = async (key: string) =>
+      (await fetch(`http://127.0.0.1:${port}/v1/models`, { headers: { authorization: `Bearer ${key}` } })).status;
+    assert.equal(await status(old), 200);
+    const key = await second.proxy.rotateKey();
+    assert.notEqual(key, old);
+    assert.deepEqual([await status(old), await status(key)], [401, 200]);
+    assert.deepEqual([await first.proxy.localKey(), await second.proxy.localKey()], [key, key]);
   });
 
   it('a change made in a follower is made by the owner, and seen by both', async () => {

@@ -13,7 +13,7 @@ const dimensionsByModel: Readonly<Record<string, readonly number[]>> = {
 /** `POST …/embeddings`: at most 10 texts of at most 8,192 tokens. */
 export function answerEmbeddings({ body, plan, nowMs }: RouteRequest): RouteResult {
   const model = String(body.model);
-  const offered = dimensionsByModel[model];
+  const offered = Object.hasOwn(dimensionsByModel, model) ? dimensionsByModel[model] : undefined;
   if (!offered) return { reply: unknownModel(model, plan) };
   const texts = Array.isArray(body.input) ? body.input : [body.input];
   if (texts.length === 0 || !texts.every((text) => typeof text === 'string' && text !== '')) {

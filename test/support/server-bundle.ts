@@ -19,7 +19,7 @@ export async function buildBundles(): Promise<Bundles> {
   const outdir = await mkdtemp(join(tmpdir(), 'qwen-proxy-bundle-'));
   const wanted = script
     .buildOptions({ production: false, outdir })
-    .filter(({ outfile = '' }) => /(extension|server|cli|tokenizer)\.js$/.test(outfile));
+    .filter(({ outfile = '' }) => /(extension|server|cli|tokenizer|team)\.js$/.test(outfile));
   await Promise.all(wanted.map((options) => build(options)));
   await copyFile(ensureVocabulary(), join(outdir, vocabularyFileName));
   return {

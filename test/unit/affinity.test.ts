@@ -31,6 +31,28 @@ describe('session keys', () => {
     ];
     assert.notEqual(key({ messages: other }), key({}));
   });
+  it('keeps a conversation together while its cache marks move on', () => {
+    const text = { type: 'text', text: 'first' };
+    const marked = { ...text, cache_control: { type: 'ephemeral' } };
+    const image = { type: 'image', source: { type: 'url', url: 'https://example.com/a.png' } };
+    for (const [turn, later] of [
+      [[marked], [text]],
+      [
+        [text, marked],
+        [text, text],
+      ],
+      [
+        [image, marked],
+        [image, text],
+      ],
+      [[marked], 'first'],
+    ])
+      assert.equal(
+        key({ messages: [{ role: 'user', content: turn }] }),
+        key({ messages: [{ role: 'user', content: later }] }),
+      );
+    assert.notEqual(key({ messages: [{ role: 'user', content: [image, text] }] }), key({}));
+  });
   it('tells models apart, because the prompt cache does', () => {
     assert.notEqual(sessionKey(undefined, body, 'a'), sessionKey(undefined, body, 'b'));
   });

@@ -51,6 +51,21 @@ describe('anthropic request: what goes upstream', () => {
     ['text', {}, { messages: [user('x')] }],
     ['a system prompt', { system: 'You are X.' }, { messages: [{ role: 'system', content: 'You are X.' }, user('x')] }],
     [
+      'a system prompt of one text, behind the line that changes with every request',
+      { system: 'x-anthropic-billing-header: cch=1;\nYou are X.\n' },
+      { messages: [{ role: 'system', content: 'You are X.\n' }, user('x')] },
+    ],
+    [
+      'a block that is nothing but this line, and one that begins with it',
+      {
+        system: [
+          { type: 'text', text: 'x-anthropic-billing-header: cch=1;' },
+          { type: 'text', text: 'x-anthropic-billing-header: cch=1;\nYou are X.' },
+        ],
+      },
+      { messages: [{ role: 'system', content: 'You are X.' }, user('x')] },
+    ],
+    [
       'a system prompt of blocks, marked',
       {
         system: [
@@ -366,6 +381,13 @@ describe('anthropic request: what is refused', () => {
           error instanceof GatewayError && error.code === 'invalid_request' && error.message.startsWith(message),
       );
     });
+  it('no block of a strange type', () => {
+    for (const type of ['constructor', '__proto__', 'toString', 'brand_new']) {
+      const content = [{ type }, { type: 'text', text: 'x' }];
+      const { translation } = decodeMessagesRequest({ ...base, messages: [user(content)] }, { stream: false });
+      assert.deepEqual(translation?.chat.messages, [user('x')], type);
+    }
+  });
   it('a count needs no limit', () => {
     assert.equal(decodeCountRequest({ model: 'anthropic/m', messages: [user('x')] }).model, 'm');
   });

@@ -103,6 +103,37 @@ describe('chat repair: tool calls written as text', () => {
     const { calls } = answerOf([...texts(json), event({ tool_calls: [real] }), event({}, 'tool_calls')]);
     assert.deepEqual(calls, ['read_file {"path":"a<b>.ts"}', 'read_file {}']);
   });
+  describe('text that comes with more than text', () => {
+    const real = { index: 0, id: 'r', function: { name: 'search_tool', arguments: '{}' } };
+    const leaked = 'read_file {"path":"a<b>.ts"}';
+    const given: readonly (readonly [string, readonly Buffer[], object])[] = [
+      [
+        'all of an answer in one chunk',
+        [event({ role: 'assistant', content: `I look.${json}` }, 'stop')],
+        { text: 'I look.', calls: [leaked], finish: 'tool_calls' },
+      ],
+      [
+        'the last piece with the end',
+        [event({ role: 'assistant', content: json.slice(0, -3) }), event({ content: json.slice(-3) }, 'stop')],
+        { text: '', calls: [leaked], finish: 'tool_calls' },
+      ],
+      [
+        'a real call beside it',
+        [event({ role: 'assistant', content: json, tool_calls: [real] }, 'tool_calls')],
+        { text: '', calls: [leaked, 'search_tool {}'], finish: 'tool_calls' },
+      ],
+    ];
+    for (const [name, events, answer] of given)
+      it(name, () => {
+        assert.deepEqual(answerOf(events), answer);
+        assert.equal(run(events).filter((each) => each.includes('"role"')).length, 1, 'clients want the role');
+      });
+    it('keeps its bytes where it is no call', () => {
+      for (const text of ['1 < 2', 'use <tool_call>', '<tool_call>{"name":"rm"}</tool_call>', '<tool_ca'])
+        for (const each of [event({ content: text }, 'stop'), event({ content: text, tool_calls: [real] })])
+          assert.deepEqual(run([each]), [each]);
+    });
+  });
   it('a long call is put together as well', () => {
     const path = 'x</function>'.repeat(5_000);
     const text = `<tool_call>${JSON.stringify({ name: 'read_file', arguments: { path } })}</tool_call>`;

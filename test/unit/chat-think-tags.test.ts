@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
+import { foldChatStream } from '../../src/dialects/openai-chat/fold.ts';
 import { createThinkTagEditor } from '../../src/upstream/chat-think-tags.ts';
 
 interface Delta {
@@ -64,11 +65,72 @@ describe('thinking in the text', () => {
     assert.deepEqual(told(out), { text: 'Yes', reasoning: 'Hm <think>' });
   });
 
+  it('thinking between the pieces of a tag stays', () => {
+    const { out } = run([{ content: '<thi' }, { reasoning_content: 'Own.' }, { content: 'nk>Hm</think>Yes' }]);
+    assert.deepEqual(told(out), { text: 'Yes', reasoning: 'Own.Hm' });
+  });
+
   it('a call or an end behind the beginning of a tag lets it out first', () => {
     const editor = createThinkTagEditor();
     const held = event({ content: '<th' });
     const call = event({ tool_calls: [{ index: 0, id: 'a', function: { name: 'f', arguments: '{}' } }] });
     assert.deepEqual(editor.push(held), []);
     assert.deepEqual(editor.push(call).map(String), [String(held), String(call)]);
+  });
+
+  describe('text that comes with more than text', () => {
+    const call = { index: 0, id: 'a', type: 'function', function: { name: 'f', arguments: '{}' } };
+    const whole = { role: 'assistant', content: '<think>Hm</think>Yes', tool_calls: [call] };
+    const cases: readonly (readonly [string, readonly Buffer[]])[] = [
+      ['all of an answer in one chunk', [event(whole, 'tool_calls')]],
+      [
+        'the last piece with the end',
+        [
+          event({ role: 'assistant', content: '<think>Hm</th' }),
+          event({ content: 'ink>Yes', tool_calls: [call] }, 'tool_calls'),
+        ],
+      ],
+      [
+        'a call beside the first piece',
+        [event({ ...whole, content: '<think>Hm</think>Y' }), event({ content: 'es' }, 'tool_calls')],
+      ],
+    ];
+    for (const [name, given] of cases)
+      it(name, () => {
+        const editor = createThinkTagEditor();
+        const out = [...given.flatMap(editor.push), ...editor.flush()];
+        assert.deepEqual(foldChatStream(out).choices, [
+          {
+            index: 0,
+            finish_reason: 'tool_calls',
+            message: { role: 'assistant', content: 'Yes', reasoning_content: 'Hm', tool_calls: [call] },
+            logprobs: null,
+          },
+        ]);
+        assert.equal(out.filter((each) => each.includes('"role"')).length, 1, 'clients want the role');
+      });
+    it('keeps its bytes where it has no tag', () => {
+      for (const given of [
+        event({ ...whole, content: 'Yes <think>' }, 'tool_calls'),
+        event({ content: ' ' }, 'stop'),
+      ]) {
+        const editor = createThinkTagEditor();
+        assert.deepEqual([...editor.push(given), ...editor.flush()], [given]);
+      }
+    });
+    it('the beginning of a tag at the very end is text', () => {
+      const editor = createThinkTagEditor();
+      const given = event({ content: '<thi' }, 'stop');
+      assert.deepEqual([...editor.push(given), ...editor.flush()], [given]);
+    });
+    it('usage is told once', () => {
+      const editor = createThinkTagEditor();
+      const chunk = {
+        ...JSON.parse(event({ content: '<think>Hm' }, 'stop').toString().slice(6)),
+        usage: { prompt_tokens: 1 },
+      };
+      const out = [...editor.push(Buffer.from(`data: ${JSON.stringify(chunk)}\n\n`)), ...editor.flush()];
+      assert.equal(out.filter((each) => each.includes('prompt_tokens')).length, 1);
+    });
   });
 });

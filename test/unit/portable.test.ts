@@ -107,6 +107,15 @@ describe('portable accounts', () => {
       assert.deepEqual([exported.count, exported.leftOut], [2, []]);
       assert.equal(exported.text.includes(controlKey), false);
     });
+    it('leaves out what is of no wanted kind', async () => {
+      await fixture.proxy.addAccount({ id: 'd', plan: 'demo', probe: false });
+      const { count, leftOut } = await fixture.proxy.exportAccounts({ passphrase, kinds: ['api-key'] });
+      assert.deepEqual([count, leftOut], [2, ['d']]);
+      await assert.rejects(
+        fixture.proxy.exportAccounts({ passphrase, kinds: ['oauth-device'] }),
+        refused(/no account/),
+      );
+    });
     it('leaves an account that is here alone', async () => {
       assert.deepEqual(await take(await exportAndChange(), 'skip'), { added: 1, replaced: 0, skipped: 1 });
       assert.deepEqual(await labels(), ['z Z', 'a Of here', 'b b']);

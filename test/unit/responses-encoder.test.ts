@@ -111,6 +111,12 @@ describe('Responses: the answer', () => {
     ['cut in an escape', '{"input":"a\\', 'a'],
     ['cut in a unicode escape', '{"input":"a\\u4f', 'a'],
     ['with raw line feeds', '{"input":"a\nb"}', 'a\nb'],
+    [
+      'with raw tabs, as a patch of Go code has them',
+      '{"input":"+\tif a {\r\n+\t\treturn\\n"}',
+      '+\tif a {\r\n+\t\treturn\n',
+    ],
+    ['with raw quotes', '{"input":"say "hi""}', 'say "hi"'],
     ['empty', '', ''],
   ];
   for (const [name, json, input] of inputs)

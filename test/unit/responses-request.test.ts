@@ -116,6 +116,7 @@ const goldens: readonly (readonly [string, Body, Body])[] = [
         { role: 'tool', tool_call_id: 'a', content: 'one' },
         { role: 'tool', tool_call_id: 'b', content: 'two' },
       ],
+      preserve_thinking: true,
       tools: [
         {
           type: 'function',
@@ -147,6 +148,7 @@ const goldens: readonly (readonly [string, Body, Body])[] = [
         { role: 'assistant', content: 'B' },
         { role: 'user', content: 'and' },
       ],
+      preserve_thinking: true,
     },
   ],
   [

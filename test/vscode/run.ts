@@ -15,7 +15,7 @@ execFileSync(process.execPath, [join(repositoryDir, 'scripts', 'package.mjs')], 
   stdio: 'inherit',
 });
 
-const mocha = new Mocha({ ui: 'bdd', timeout: 120_000, slow: 30_000, color: false });
+const mocha = new Mocha({ ui: 'bdd', timeout: 300_000, slow: 30_000, color: false });
 if (values.grep !== undefined) mocha.grep(values.grep);
 for (const name of [
   'package',
@@ -27,6 +27,9 @@ for (const name of [
   'sign-in',
   'serving',
   'windows',
+  'chat-models',
+  'clients',
+  'terminals',
   'in-host',
 ])
   mocha.addFile(join(import.meta.dirname, 'ui', `${name}.test.ts`));

@@ -27,6 +27,8 @@ export interface OAuthDeviceKindOptions {
   readonly endpointsOf: (resourceUrl: string | undefined) => Endpoints;
   /** The tokens of accounts that are linked to another program's file. */
   readonly linked: LinkedCredentials;
+  /** Keeps the other replicas of a team from renewing the same tokens. */
+  readonly exclusively?: <Result>(name: string, work: () => Promise<Result>) => Promise<Result>;
 }
 
 /**
@@ -67,7 +69,9 @@ export function createOAuthDeviceKind(options: OAuthDeviceKindOptions): AccountK
     if (signal.aborted) return Promise.reject(signal.reason);
     let renewal = refreshing.get(account.id);
     if (renewal === undefined) {
-      renewal = renewOnce(account, spent).finally(() => refreshing.delete(account.id));
+      const work = () => renewOnce(account, spent);
+      const renewing = options.exclusively ? options.exclusively(`refresh:${account.id}`, work) : work();
+      renewal = renewing.finally(() => refreshing.delete(account.id));
       // Every request that waits may have left by the time it fails.
       renewal.catch(() => {});
       refreshing.set(account.id, renewal);
@@ -93,13 +97,16 @@ export function createOAuthDeviceKind(options: OAuthDeviceKindOptions): AccountK
       if (later.secret.accessToken !== spent) return { account: later, isRefreshed: false };
       throw error;
     }
-    return { account: await keep(account, tokens), isRefreshed: true };
+    return { account: await keep(account, spent, tokens), isRefreshed: true };
   };
 
-  /** Puts the tokens beside whatever else was changed meanwhile; an account that was removed stays removed. */
-  const keep = async (account: OAuthAccount, tokens: IssuedTokens): Promise<OAuthAccount> => {
+  /**
+   * Puts the tokens in place of those that were spent for them, beside whatever else was changed meanwhile. An account that
+   * was removed stays removed, and tokens that are newer than these stay too: a lock may have been lost on the way.
+   */
+  const keep = async (account: OAuthAccount, spent: string, tokens: IssuedTokens): Promise<OAuthAccount> => {
     const kept = await store.update(account.id, (current) => {
-      if (current.kind !== 'oauth-device') return current;
+      if (current.kind !== 'oauth-device' || current.secret.accessToken !== spent) return current;
       const resourceUrl = tokens.resourceUrl ?? current.secret.resourceUrl;
       return {
         ...current,

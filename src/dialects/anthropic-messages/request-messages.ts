@@ -1,4 +1,5 @@
 import { isJsonObject, type JsonObject, objectItems, stringField } from '../../core/json.ts';
+import { withoutBillingHeader } from '../../wire/anthropic-messages.ts';
 import { readSignature } from '../../wire/thinking-signature.ts';
 import { type ChatPart, readContent, textOf } from './request-content.ts';
 
@@ -20,17 +21,13 @@ interface Placed {
 /** Qwen's explicit cache takes so many marks (Context cache page). */
 const maximumMarks = 4;
 
-/**
- * Claude Code puts a line that changes with every request before its system prompt. It is for Anthropic's accounting, and
- * in front of everything it would keep the prompt cache from ever hitting (claude-code #68900, vllm-mlx #277).
- */
-export const isBillingHeader = (text: string): boolean => /^\s*x-anthropic-billing-header:/i.test(text);
-
 /** System prompt and messages in Chat Completions' order: a tool's results stand before what else their message says. */
 export function translateMessages(body: JsonObject): ChatMessages {
-  const system = readContent(body.system, 'system').filter(
-    ({ part }) => typeof part.text !== 'string' || !isBillingHeader(part.text),
-  );
+  const system = readContent(body.system, 'system').flatMap((given) => {
+    if (typeof given.part.text !== 'string') return [given];
+    const text = withoutBillingHeader(given.part.text);
+    return text === '' ? [] : [{ ...given, part: { ...given.part, text } }];
+  });
   const messages: readonly unknown[] = Array.isArray(body.messages) ? body.messages : [];
   const conversation = messages.flatMap((message, index) =>
     isJsonObject(message) ? readMessage(message, `messages.${index}`) : [],

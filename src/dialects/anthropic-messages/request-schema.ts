@@ -63,15 +63,15 @@ const messagesRequest = v.looseObject({
 });
 
 /** What the blocks that we read must have. Blocks of other types are tolerated. */
-const blocks: Readonly<Record<string, v.GenericSchema>> = {
-  text: v.looseObject({ text }),
-  image: v.looseObject({ source: typed }),
-  document: v.looseObject({ source: typed }),
-  search_result: v.looseObject({ content: v.array(v.unknown(), list) }),
-  thinking: v.looseObject({ thinking: v.nullish(text) }),
-  tool_use: v.looseObject({ id: text, ...named.entries }),
-  tool_result: v.looseObject({ tool_use_id: text, content: v.nullish(content), is_error: boolean }),
-};
+const blocks: ReadonlyMap<unknown, v.GenericSchema> = new Map<unknown, v.GenericSchema>([
+  ['text', v.looseObject({ text })],
+  ['image', v.looseObject({ source: typed })],
+  ['document', v.looseObject({ source: typed })],
+  ['search_result', v.looseObject({ content: v.array(v.unknown(), list) })],
+  ['thinking', v.looseObject({ thinking: v.nullish(text) })],
+  ['tool_use', v.looseObject({ id: text, ...named.entries })],
+  ['tool_result', v.looseObject({ tool_use_id: text, content: v.nullish(content), is_error: boolean })],
+]);
 
 /**
  * Checks a body of `POST /v1/messages`, or of its `count_tokens`.
@@ -93,7 +93,7 @@ function checkBlocks(given: readonly unknown[], path: string): void {
     const here = `${path}.${index}`;
     check(typed, block, here);
     if (!isJsonObject(block)) continue;
-    const schema = blocks[String(block.type)];
+    const schema = blocks.get(block.type);
     if (schema !== undefined) check(schema, block, here);
     if (block.type === 'tool_result' && Array.isArray(block.content)) checkBlocks(block.content, `${here}.content`);
   }

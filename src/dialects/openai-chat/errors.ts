@@ -1,6 +1,6 @@
 import type { EncodedError, ErrorContext } from '../../core/dialect.ts';
 import type { ErrorCode, GatewayError } from '../../core/errors.ts';
-import { errorStatus, persistence } from '../error-status.ts';
+import { errorStatus, isShortage, persistence } from '../error-status.ts';
 
 /** OpenAI's machine-readable codes, where its clients look at one: https://platform.openai.com/docs/guides/error-codes */
 const codes: Readonly<Partial<Record<ErrorCode, string>>> = {
@@ -28,14 +28,11 @@ const codes: Readonly<Partial<Record<ErrorCode, string>>> = {
   internal: 'internal_error',
 };
 
-const shortages: ReadonlySet<ErrorCode> = new Set(['quota_exhausted', 'quota_soft', 'accounts_cooling']);
-
 /** Type and code by which OpenAI's clients decide. */
 export function errorKind(error: GatewayError): { readonly type: string; readonly code: string | null } {
   const lasts = persistence(error);
   if (lasts === 'momentary') return { type: 'rate_limit_error', code: 'rate_limit_exceeded' };
-  if (error.code === 'billing' || shortages.has(error.code))
-    return { type: 'insufficient_quota', code: 'insufficient_quota' };
+  if (isShortage(error)) return { type: 'insufficient_quota', code: 'insufficient_quota' };
   const isServer = lasts === 'server' || error.code === 'no_account' || error.code === 'client_gone';
   return { type: isServer ? 'server_error' : 'invalid_request_error', code: codes[error.code] ?? null };
 }

@@ -59,8 +59,9 @@ function foldChoice(choices: Map<unknown, FoldedChoice>, choice: JsonObject): vo
     if (value !== null || !(name in folded.fields)) folded.fields[name] = value;
   for (const [name, value] of Object.entries(objectField(choice, 'logprobs') ?? {}))
     if (Array.isArray(value)) {
-      folded.logprobs[name] ??= [];
-      folded.logprobs[name].push(...value);
+      // An upstream's name for it may be one that every object has.
+      if (!Object.hasOwn(folded.logprobs, name)) folded.logprobs[name] = [];
+      folded.logprobs[name]?.push(...value);
     }
   const delta = objectField(choice, 'delta');
   if (delta === undefined) return;

@@ -94,112 +94,74 @@ export function createMessageItem(outputIndex: number, kind: 'text' | 'refusal')
   };
 }
 
-/** A call of one of the client's tools, in the client's terms. */
-export function createCallItem(outputIndex: number, callId: string, tool: ClientTool): OutputItem {
-  const create = { function: createFunctionCall, custom: createCustomCall, tool_search: createSearchCall }[tool.kind];
-  return create(outputIndex, callId, tool);
+/** How the calls of one kind of tool look in the client's terms. */
+interface CallShape {
+  readonly idPrefix: string;
+  /** What an item says besides its id, status and call id. @param json The arguments as far as they came. */
+  fields(json: string, isOver: boolean): JsonObject;
+  /** Sent for each piece of the arguments. */
+  grow?(emit: Emit, at: JsonObject, delta: string): string;
+  /** Sent before the item ends. */
+  finish?(emit: Emit, at: JsonObject, json: string): string;
 }
 
-function createFunctionCall(outputIndex: number, callId: string, { name, namespace }: ClientTool): OutputItem {
-  const id = newId('fc');
+/** A call of one of the client's tools, in the client's terms. */
+export function createCallItem(outputIndex: number, callId: string, tool: ClientTool): OutputItem {
+  const shape = { function: functionCall, custom: customCall, tool_search: searchCall }[tool.kind](tool);
+  const id = newId(shape.idPrefix);
   const at = { item_id: id, output_index: outputIndex };
-  let text = '';
+  let json = '';
   let status: CurrentStatus = 'in_progress';
-  const item = () => ({
-    id,
-    type: 'function_call',
-    status,
-    call_id: callId,
-    name,
-    ...(namespace !== undefined && { namespace }),
-    arguments: text,
-  });
+  const item = () => {
+    const { type, ...fields } = shape.fields(json, status !== 'in_progress');
+    return { id, type, status, call_id: callId, ...fields };
+  };
   return {
     kind: 'call',
     item,
     begin: (emit) => emit('output_item.added', { output_index: outputIndex, item: item() }),
     append(emit, delta) {
-      text += delta;
-      return emit('function_call_arguments.delta', { ...at, delta });
+      json += delta;
+      return shape.grow?.(emit, at, delta) ?? '';
     },
     end(emit, ending) {
       status = ending;
       // A tool without parameters is called with nothing; clients parse what they get.
-      if (text.trim() === '') text = '{}';
-      return (
-        emit('function_call_arguments.done', { ...at, name, arguments: text }) +
-        emit('output_item.done', { output_index: outputIndex, item: item() })
-      );
+      if (tool.kind === 'function' && json.trim() === '') json = '{}';
+      const last = shape.finish?.(emit, at, json) ?? '';
+      return last + emit('output_item.done', { output_index: outputIndex, item: item() });
     },
   };
 }
+
+const nameOf = ({ name, namespace }: ClientTool) => ({ name, ...(namespace !== undefined && { namespace }) });
+
+const functionCall = (tool: ClientTool): CallShape => ({
+  idPrefix: 'fc',
+  fields: (json) => ({ type: 'function_call', ...nameOf(tool), arguments: json }),
+  grow: (emit, at, delta) => emit('function_call_arguments.delta', { ...at, delta }),
+  finish: (emit, at, json) => emit('function_call_arguments.done', { ...at, name: tool.name, arguments: json }),
+});
 
 /** A freeform tool's input comes wrapped in JSON, so it is known only at its end. */
-function createCustomCall(outputIndex: number, callId: string, { name, namespace }: ClientTool): OutputItem {
-  const id = newId('ctc');
-  const at = { item_id: id, output_index: outputIndex };
-  let json = '';
-  let input = '';
-  let status: CurrentStatus = 'in_progress';
-  const item = () => ({
-    id,
-    type: 'custom_tool_call',
-    status,
-    call_id: callId,
-    name,
-    ...(namespace !== undefined && { namespace }),
-    input,
-  });
-  return {
-    kind: 'call',
-    item,
-    begin: (emit) => emit('output_item.added', { output_index: outputIndex, item: item() }),
-    append(_emit, delta) {
-      json += delta;
-      return '';
-    },
-    end(emit, ending) {
-      status = ending;
-      input = unwrapInput(json);
-      return (
-        (input === '' ? '' : emit('custom_tool_call_input.delta', { ...at, delta: input })) +
-        emit('custom_tool_call_input.done', { ...at, input }) +
-        emit('output_item.done', { output_index: outputIndex, item: item() })
-      );
-    },
-  };
-}
+const customCall = (tool: ClientTool): CallShape => ({
+  idPrefix: 'ctc',
+  fields: (json, isOver) => ({ type: 'custom_tool_call', ...nameOf(tool), input: isOver ? unwrapInput(json) : '' }),
+  finish(emit, at, json) {
+    const input = unwrapInput(json);
+    const delta = input === '' ? '' : emit('custom_tool_call_input.delta', { ...at, delta: input });
+    return delta + emit('custom_tool_call_input.done', { ...at, input });
+  },
+});
 
 /** A search among the client's own deferred tools. */
-function createSearchCall(outputIndex: number, callId: string): OutputItem {
-  const id = newId('tsc');
-  let json = '';
-  let status: CurrentStatus = 'in_progress';
-  const item = () => {
+const searchCall = (): CallShape => ({
+  idPrefix: 'tsc',
+  fields(json) {
     const parsed = parseJson(json);
-    return {
-      id,
-      type: 'tool_search_call',
-      status,
-      call_id: callId,
-      execution: 'client',
-      arguments: isJsonObject(parsed) ? parsed : {},
-    };
-  };
-  return {
-    kind: 'call',
-    item,
-    begin: (emit) => emit('output_item.added', { output_index: outputIndex, item: item() }),
-    append(_emit, delta) {
-      json += delta;
-      return '';
-    },
-    end(emit, ending) {
-      status = ending;
-      return emit('output_item.done', { output_index: outputIndex, item: item() });
-    },
-  };
-}
+    return { type: 'tool_search_call', execution: 'client', arguments: isJsonObject(parsed) ? parsed : {} };
+  },
+});
 
 /** The text in `{"input": …}`; a model that wrote the text itself, or stopped in the middle, has meant that text. */
 function unwrapInput(json: string): string {
@@ -212,6 +174,12 @@ function unwrapInput(json: string): string {
   const begun = /^\s*\{\s*"input"\s*:\s*"/.exec(json)?.[0];
   if (begun === undefined) return json;
   const cut = json.slice(begun.length).replace(/\\u?[0-9a-fA-F]{0,3}$/, '');
-  const text = parseJson(`"${cut.replace(/"\s*\}?\s*$/, '').replaceAll('\n', '\\n')}"`);
-  return typeof text === 'string' ? text : cut;
+  const body = cut.replace(/"\s*\}?\s*$/, '');
+  const text = parseJson(`"${escapeControls(body)}"`);
+  return typeof text === 'string' ? text : body;
+}
+
+/** JSON wants line feeds and tabs escaped; models that write a patch forget it. */
+function escapeControls(text: string): string {
+  return text.replace(/\p{Cc}/gu, (sign) => `\\u${sign.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }

@@ -117,6 +117,8 @@ function translate(body: JsonObject, store: ResponseStore): Translation {
     ...(body.temperature !== undefined && { temperature: body.temperature }),
     ...(body.top_p !== undefined && { top_p: body.top_p }),
     ...(format !== undefined && { response_format: format }),
+    // What models think about their calls is in the history: those that can read it again should.
+    ...(decoded.messages.some((message) => message.reasoning_content !== undefined) && { preserve_thinking: true }),
     ...(stringField(reasoning, 'effort') !== undefined && { reasoning_effort: reasoning.effort }),
   };
   const sources = [...instructions.map(() => 'instructions'), ...decoded.sources];

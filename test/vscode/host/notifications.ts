@@ -18,8 +18,8 @@ export async function notification(page: Page, pattern: RegExp, timeoutMs?: numb
   return {
     ...item,
     dismiss: async () => {
-      await item.element.hover();
-      await item.element.locator('.codicon-notifications-clear').first().click();
+      // A toast slides in and hides by itself: while it does, it is no place for a pointer.
+      await item.element.locator('.codicon-notifications-clear').first().dispatchEvent('click');
       await waitFor(`the notification ${pattern} to close`, () => item.element.isHidden());
     },
   };

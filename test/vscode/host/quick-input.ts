@@ -115,7 +115,8 @@ async function boxState(page: Page): Promise<string> {
 async function shownLabels(page: Page): Promise<string[] | undefined> {
   const list = listOf(page);
   if (!(await list.isVisible())) return undefined;
-  const texts = await list.locator('.monaco-list-row .label-name').allTextContents();
+  // A row may have a second line, the detail, whose text has the same class.
+  const texts = await list.locator('.monaco-list-row .quick-input-list-row:first-child .label-name').allTextContents();
   return texts.length > 0 ? texts.map((text) => text.trim()) : undefined;
 }
 

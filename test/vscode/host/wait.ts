@@ -1,7 +1,7 @@
 import type { Locator } from 'playwright-core';
 
 /** How long a window may take for one step. Generous: two cores run server, extension host and browser at once. */
-const stepTimeoutMs = 20_000;
+const stepTimeoutMs = 60_000;
 
 const pollMs = 50;
 

@@ -172,10 +172,15 @@ describe('the dashboard in the installed extension', () => {
       await ask('qwen3-coder-flash');
       await waitFor('its row', async () => (await rows(shown).count()) >= 3);
       await shown.locator('select').nth(2).selectOption('model');
-      await rows(shown).first().getByRole('button').click();
-      await waitFor('both sides', async () => (await shown.locator('.sides pre').count()) >= 4);
       await waitFor('the models', async () => (await shown.locator('.legend li').count()) === 3);
       await window.screenshot(`dashboard-${theme}`);
+      const swatches = await shown
+        .locator('.swatch')
+        .evaluateAll((all) => all.map((swatch) => getComputedStyle(swatch).backgroundColor));
+      assert.equal(new Set(swatches.filter((color) => color.startsWith('rgb('))).size, 3, swatches.join(' '));
+      await rows(shown).first().getByRole('button').click();
+      await waitFor('both sides', async () => (await shown.locator('.sides pre').count()) >= 4);
+      await window.screenshot(`inspector-${theme}`);
       assert.deepEqual(await problemsOf(shown), [], theme);
     }
   });

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { findFreePort } from '../../support/free-port.ts';
 import { repositoryDir } from '../host/paths.ts';
 import { installVsix } from '../host/run-in-host.ts';
-import { type Settings, startVsCodeServer, type VsCodeServer } from '../host/server.ts';
+import { type Settings, startVsCodeServer, type VsCodeServer, type VsCodeServerOptions } from '../host/server.ts';
 import { waitFor } from '../host/wait.ts';
 import { openWindow, type VsCodeWindow, type WindowOptions } from '../host/window.ts';
 
@@ -22,9 +22,14 @@ export interface Editor {
   stop(): Promise<void>;
 }
 
-export async function startEditor(settings: Settings = {}, locale?: string): Promise<Editor> {
+export async function startEditor(
+  settings: Settings = {},
+  locale?: string,
+  more: Pick<VsCodeServerOptions, 'extensions' | 'env'> = {},
+): Promise<Editor> {
   const port = await findFreePort();
   const server = await startVsCodeServer({
+    ...more,
     machineSettings: { 'qwenProxy.port': port, ...settings },
     ...(locale !== undefined && { locale }),
   });
@@ -52,8 +57,9 @@ export async function copyWith(window: VsCodeWindow, command: string): Promise<s
 export async function loginWithKey(
   window: VsCodeWindow,
   { baseUrl, key, label }: { baseUrl: string; key: string; label: string },
+  command = 'Qwen: Login',
 ): Promise<void> {
-  await window.runCommand('Qwen: Login');
+  await window.runCommand(command);
   await window.quickPick.choose('Custom endpoint');
   await window.inputBox.type(baseUrl);
   await window.inputBox.accept();

@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { Simulator } from '../../simulator/simulator.ts';
 import { startSimulator } from '../../simulator/simulator.ts';
 import { waitFor } from '../host/wait.ts';
@@ -18,11 +21,17 @@ describe('serving in the installed extension', () => {
   let simulator: Simulator;
   let editor: Editor;
   let window: VsCodeWindow;
+  let folder: string;
+  /** Begin and end of the time in which the extension host was blocked, epoch milliseconds. */
+  let spinFile: string;
 
   before(async () => {
     simulator = await startSimulator({});
     for (const key of ['sk-first', 'sk-second']) simulator.addKey(key);
-    editor = await startEditor();
+    folder = await mkdtemp(join(tmpdir(), 'qwen-proxy-spin-'));
+    spinFile = join(folder, 'spins');
+    const extensions = [join(import.meta.dirname, '..', 'fixtures', 'spinning-extension')];
+    editor = await startEditor({}, undefined, { extensions, env: { SPINNING_FILE: spinFile } });
     window = await editor.open({ theme: 'hc-dark' });
     await window.statusBarItem(/no account/);
     await loginWithKey(window, { baseUrl: simulator.baseUrl, key: 'sk-first', label: 'First' });
@@ -37,6 +46,7 @@ describe('serving in the installed extension', () => {
     await window?.close();
     await editor?.stop();
     await simulator?.close();
+    await rm(folder, { recursive: true, force: true });
   });
 
   const chat = (key: string) =>
@@ -57,6 +67,29 @@ describe('serving in the installed extension', () => {
     const item = await window.statusBarItem(/1 of 2 accounts ready/);
     await item.waitForText(/1\/2/);
     await window.screenshot('status-bar-hc-dark');
+  });
+
+  it('streams on while another extension blocks the thread of the extension host', async () => {
+    const key = await copyWith(window, 'Qwen: Copy API Key');
+    // Endless for any machine; the test leaves when it has seen enough.
+    simulator.script({ answer: { text: Array(50_000).fill('word '), chunkDelayMs: 20 } });
+    const response = await chat(key);
+    const reader = response.body?.getReader() ?? assert.fail('no body');
+    const arrivalsMs: number[] = [];
+    const reading = (async () => {
+      while (!(await reader.read()).done) arrivalsMs.push(Date.now());
+    })().catch(() => {});
+    await window.runCommand('Spinning: Block the Extension Host');
+    const spins = await waitFor('the extension host to be free again', async () =>
+      readFile(spinFile, 'utf8').catch(() => undefined),
+    );
+    await reader.cancel();
+    await reading;
+    const [beginMs = 0, endMs = 0] = spins.trim().split(' ').map(Number);
+    assert.ok(endMs - beginMs >= 5_000);
+    const meanwhile = arrivalsMs.filter((atMs) => atMs > beginMs && atMs < endMs).length;
+    // Were the stream to go through that thread, nothing would come in these five seconds.
+    assert.ok(meanwhile >= 10, `${meanwhile} reads while the thread was blocked`);
   });
 
   it('stops, starts and restarts on the same port', async () => {

@@ -1,0 +1,5 @@
+export function debianProgram(program: {
+  readonly name: string;
+  readonly package: string;
+  readonly path: string;
+}): Promise<string>;

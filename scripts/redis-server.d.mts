@@ -1,0 +1,1 @@
+export function ensureRedis(): Promise<{ readonly command: string; readonly argv0: string }>;

@@ -1,0 +1,101 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { ClientKeyLimits, NamedClientKey } from '../../src/core/client-key.ts';
+import type { RawRequest } from '../simulator/raw-client.ts';
+import { chatRequest, startProxy, type TestProxy } from '../support/server-proxy.ts';
+import { useSimulator } from '../support/use-simulator.ts';
+
+const teamKey = 'qp-team-canary';
+
+describe('server: named client keys', () => {
+  const simulator = useSimulator({ keys: ['sk-one'] });
+  let server: TestProxy;
+  let keys: NamedClientKey[] = [];
+  const start = async (limits: ClientKeyLimits = {}, settings = {}) => {
+    const digest = createHash('sha256').update(teamKey).digest('hex');
+    keys = [{ name: 'team', digest, createdAtMs: 0, limits }];
+    const one = { accounts: { one: 'sk-one' }, baseUrl: simulator.baseUrl };
+    server = await startProxy({ ...one, settings, namedKeys: () => keys });
+  };
+  afterEach(() => server.dispose());
+
+  const headers = { authorization: `Bearer ${teamKey}` };
+  const ask = (fields: Readonly<Record<string, unknown>> = {}, request: RawRequest = {}) =>
+    server.chat(fields, { headers, ...request });
+  const ledger = async () => {
+    const folder = join(server.stateDirectory, 'usage');
+    const texts = await Promise.all((await readdir(folder)).map((name) => readFile(join(folder, name), 'utf8')));
+    return texts.join('');
+  };
+
+  it('serves, and is in the ledger by its name', async () => {
+    await start();
+    assert.equal((await ask()).status, 200);
+    assert.equal((await server.chat()).status, 200, 'the unnamed key works as before');
+    const lines = (await ledger()).trim().split('\n');
+    assert.deepEqual(
+      lines.map((line) => JSON.parse(line).key),
+      ['team', undefined],
+    );
+    assert.ok(!(await ledger()).includes(teamKey));
+    const metrics = await server.raw('/metrics', { method: 'GET' });
+    assert.match(metrics.text, /^qwen_proxy_key_requests_total\{key="team",outcome="answered"\} 1$/m);
+  });
+  it('is refused as soon as it is revoked', async () => {
+    await start();
+    assert.equal((await ask()).status, 200);
+    keys = [];
+    assert.equal((await ask()).status, 401);
+  });
+  it('does not administer', async () => {
+    await start();
+    for (const [path, method] of [
+      ['/metrics', 'GET'],
+      ['/auth/initiate', 'POST'],
+    ] as const)
+      assert.equal((await server.raw(path, { method, headers })).status, 401, path);
+    assert.equal((await server.raw('/v1/models', { method: 'GET', headers })).status, 200);
+  });
+  it('its limit answers 429 with Retry-After in the client’s own format', async () => {
+    await start({ requestsPerMinute: 1 });
+    assert.equal((await ask()).status, 200);
+    const openAi = await ask();
+    assert.equal(openAi.status, 429);
+    assert.match(String(openAi.error.message), /"team" is limited to 1 requests a minute/);
+    assert.ok(Number(openAi.headers['retry-after']) >= 1);
+    const body = JSON.stringify({ ...chatRequest(), max_tokens: 5 });
+    const anthropic = await server.raw('/anthropic/v1/messages', { headers, body });
+    assert.deepEqual([anthropic.status, anthropic.json.type], [429, 'error']);
+    assert.ok(Number(anthropic.headers['retry-after']) >= 1);
+    assert.equal((await server.chat()).status, 200, 'others go on');
+  });
+  it('counts what is under way', async () => {
+    await start({ concurrentRequests: 1 });
+    simulator.script({ answer: { text: ['a', 'b'], chunkDelayMs: 200 } });
+    const open = ask({ stream: true });
+    await simulator.until(() => simulator.openStreams === 1);
+    assert.equal((await ask()).status, 429);
+    await open;
+    assert.equal((await ask()).status, 200);
+  });
+  it('counts tokens by the ledger', async () => {
+    await start({ tokensPerDay: 1 });
+    assert.equal((await ask()).status, 200);
+    assert.equal((await ask()).status, 429);
+  });
+  it('may ask for its models alone', async () => {
+    await start({ models: ['qwen3-coder-*'] });
+    assert.equal((await ask()).status, 200);
+    const refused = await ask({ model: 'qwen-max' });
+    assert.deepEqual([refused.status, refused.error.param], [403, 'model']);
+    assert.equal(simulator.chatRequests.length, 1);
+  });
+  it('has its name where no key is asked for', async () => {
+    await start({ requestsPerMinute: 1 }, { API_KEY: 'off' });
+    assert.equal((await ask()).status, 200);
+    assert.equal((await ask()).status, 429);
+    assert.equal((await ask({}, { headers: { authorization: '' } })).status, 200);
+  });
+});

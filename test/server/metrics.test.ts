@@ -1,0 +1,132 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { debianProgram } from '../../scripts/debian-program.mjs';
+import { startProxy, type TestProxy } from '../support/server-proxy.ts';
+import { useSimulator } from '../support/use-simulator.ts';
+
+const operations = join(import.meta.dirname, '..', '..', 'docs', 'ops');
+const get = { method: 'GET' };
+
+describe('server: metrics', () => {
+  const simulator = useSimulator({ keys: ['sk-one', 'sk-two'] });
+  let server: TestProxy | undefined;
+  const start = async (settings: Readonly<Record<string, unknown>> = {}) => {
+    server = await startProxy({
+      accounts: { one: 'sk-one', two: 'sk-two' },
+      baseUrl: simulator.baseUrl,
+      settings,
+    });
+    return server;
+  };
+  afterEach(async () => {
+    await server?.dispose();
+    server = undefined;
+  });
+  const scrape = async ({ raw }: TestProxy) => (await raw('/metrics', get)).text;
+  const promtool = async (args: readonly string[], input?: string) => {
+    const program = await debianProgram({ name: 'promtool', package: 'prometheus', path: 'usr/bin/promtool' });
+    const { status, stdout, stderr } = spawnSync(program, args, { encoding: 'utf8', input, cwd: operations });
+    return { status, said: stdout + stderr };
+  };
+
+  it('counts a request by dialect, lane, model, status and account, and times it', async () => {
+    const proxy = await start();
+    for (const stream of [true, false]) assert.equal((await proxy.chat({ stream })).status, 200);
+    const text = await scrape(proxy);
+    assert.ok(
+      text.includes(
+        'qwen_proxy_requests_total{dialect="openai-chat",lane="native",model="qwen3-coder-plus",status="200",account="one"} 2\n',
+      ) ||
+        text.includes(
+          'qwen_proxy_requests_total{dialect="openai-chat",lane="translate",model="qwen3-coder-plus",status="200",account="one"} 2\n',
+        ),
+      text,
+    );
+    assert.match(text, /^qwen_proxy_attempts_total\{reason="answered"\} 2$/m);
+    assert.match(text, /^qwen_proxy_ttft_seconds_count\{dialect="openai-chat",lane="\w+"\} 2$/m);
+    assert.match(text, /^qwen_proxy_request_duration_seconds_count\{[^}]*\} 2$/m);
+    assert.match(text, /^qwen_proxy_tokens_total\{kind="input",model="qwen3-coder-plus",account="one"\} [1-9]\d*$/m);
+    assert.match(text, /^qwen_proxy_open_requests\{kind="stream"\} 0$/m);
+    assert.match(text, /^qwen_proxy_account_state\{account="two",state="ready"\} 1$/m);
+    assert.match(text, /^qwen_proxy_build_info\{version="1\.2\.3",mode="headless",node="[\d.]+"\} 1$/m);
+    assert.match(text, /^qwen_proxy_event_loop_lag_seconds\{statistic="p99"\} /m);
+  });
+  it('counts why a request went on to another account', async () => {
+    const proxy = await start();
+    simulator.fail({ key: 'sk-one', fault: { kind: 'error', id: 31 } });
+    assert.equal((await proxy.chat()).status, 200);
+    const text = await scrape(proxy);
+    assert.match(text, /^qwen_proxy_rotations_total\{reason="quota_exhausted"\} 1$/m);
+    assert.match(text, /^qwen_proxy_attempts_total\{reason="quota_exhausted"\} 1$/m);
+    assert.match(text, /^qwen_proxy_account_state\{account="one",state="exhausted"\} 1$/m);
+  });
+  it('keeps made-up models in one series', async () => {
+    const proxy = await start();
+    for (let index = 0; index < 3; index++) await proxy.chat({ model: `made-up-${index}` });
+    assert.ok(!(await scrape(proxy)).includes('made-up-'));
+  });
+  it('counts what is refused at the door', async () => {
+    const proxy = await start();
+    await proxy.raw('/v1/chat/completions', { headers: { authorization: 'Bearer wrong' }, body: '{}' });
+    assert.match(await scrape(proxy), /^qwen_proxy_refusals_total\{code="client_unauthorized"\} 1$/m);
+  });
+  it('shares no counter between two proxies', async () => {
+    const first = await start();
+    await first.chat();
+    await first.dispose();
+    assert.ok(!/^qwen_proxy_attempts_total\{/m.test(await scrape(await start())));
+  });
+  for (const [settings, authorization, status] of [
+    [{}, undefined, 200],
+    [{}, '', 401],
+    [{ ADMIN_KEY: 'admin' }, undefined, 401],
+    [{ ADMIN_KEY: 'admin' }, 'Bearer admin', 200],
+    [{ API_KEY: 'client-key-canary,other' }, undefined, 403],
+  ] as const)
+    it(`with ${JSON.stringify(settings)}, ${authorization ?? 'a client key'} gets ${status}`, async () => {
+      const { raw } = await start(settings);
+      const answer = await raw('/metrics', {
+        ...get,
+        ...(authorization !== undefined && { headers: { authorization } }),
+      });
+      assert.equal(answer.status, status);
+    });
+
+  it('a real scrape, and the rules, please promtool', async () => {
+    const proxy = await start();
+    await proxy.chat();
+    const metrics = await promtool(['check', 'metrics'], await scrape(proxy));
+    assert.deepEqual(metrics, { status: 0, said: '' });
+    const rules = await promtool(['check', 'rules', 'alerts.yml']);
+    assert.equal(rules.status, 0, rules.said);
+    assert.match(rules.said, /SUCCESS: 7 rules found/);
+    const configuration = await promtool(['check', 'config', '--syntax-only', 'prometheus.yml']);
+    assert.equal(configuration.status, 0, configuration.said);
+  });
+  it('the dashboard and the rules name only what is there', async () => {
+    const proxy = await start();
+    await proxy.chat();
+    const known = new Set([...(await scrape(proxy)).matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name ?? ''));
+    const texts = ['grafana-dashboard.json', 'alerts.yml'].map((name) => readFile(join(operations, name), 'utf8'));
+    for (const text of await Promise.all(texts))
+      for (const [name] of text.matchAll(/qwen_proxy_\w+/g)) assert.ok(known.has(name.replace(/_bucket$/, '')), name);
+  });
+  it('every expression of the dashboard is one', async () => {
+    const { panels } = JSON.parse(await readFile(join(operations, 'grafana-dashboard.json'), 'utf8'));
+    const expressions = panels.flatMap(({ targets }: { targets: { expr: string }[] }) =>
+      targets.map(({ expr }) => expr),
+    );
+    assert.ok(expressions.length >= 14);
+    const rules = expressions.map((expression: string, index: number) => ({
+      record: `panel:query:${index}`,
+      expr: expression.replaceAll('$__rate_interval', '5m').replaceAll('$instance', '.*'),
+    }));
+    const { stateDirectory } = await start();
+    const file = join(stateDirectory, 'rules.yml');
+    await writeFile(file, JSON.stringify({ groups: [{ name: 'dashboard', rules }] }));
+    const { status, said } = await promtool(['check', 'rules', file]);
+    assert.equal(status, 0, said);
+  });
+});

@@ -1,0 +1,163 @@
+import assert from 'node:assert/strict';
+import { afterEach, beforeEach, describe, it } from 'mocha';
+import type { Event } from '../../src/core/contracts.ts';
+import type { SharedMap, Team } from '../../src/core/team.ts';
+import { secretStoreContract } from './secret-store-contract.ts';
+
+/** A place that replicas share. */
+export interface TeamFixture {
+  join(replica: string): Promise<Team>;
+  dispose(): Promise<void>;
+}
+
+/** What every implementation of a team has to do. */
+export function teamContract(createFixture: () => Promise<TeamFixture>): void {
+  describe('as every team', () => contract(createFixture));
+  describe('secrets of a team', () => {
+    let number = 0;
+    secretStoreContract(async () => {
+      const fixture = await createFixture();
+      const joined = [await fixture.join(`r${number++}`), await fixture.join(`r${number++}`)];
+      return {
+        open: () => joined.shift()?.secrets ?? assert.fail('two replicas are enough'),
+        dispose: fixture.dispose,
+      };
+    });
+  });
+}
+
+/** Resolves as soon as the condition holds; looked at after every event. */
+export function until<T>(event: Event<T>, condition: () => boolean): Promise<void> {
+  return new Promise((resolve) => {
+    if (condition()) return resolve();
+    const subscription = event(() => {
+      if (!condition()) return;
+      subscription.dispose();
+      resolve();
+    });
+  });
+}
+
+function contract(createFixture: () => Promise<TeamFixture>): void {
+  let fixture: TeamFixture;
+  let one: Team;
+  let two: Team;
+  const arrives = (map: SharedMap, key: string, value: string | undefined) =>
+    until(map.onDidChange, () => map.entries().get(key) === value);
+
+  beforeEach(async () => {
+    fixture = await createFixture();
+    [one, two] = [await fixture.join('one'), await fixture.join('two')];
+  });
+  afterEach(() => fixture.dispose());
+
+  describe('a map', () => {
+    it('counts at once where it is written, and reaches the others', async () => {
+      const written = one.health.set('a', '1');
+      assert.equal(one.health.entries().get('a'), '1');
+      await written;
+      await arrives(two.health, 'a', '1');
+      await two.health.delete('a');
+      await arrives(one.health, 'a', undefined);
+      assert.deepEqual([...one.health.entries()], []);
+    });
+    it('is there for who comes later', async () => {
+      await one.models.set('a', 'α\n=-');
+      const three = await fixture.join('three');
+      assert.deepEqual([...three.models.entries()], [['a', 'α\n=-']]);
+    });
+    it('takes any text as a key and as a value', async () => {
+      for (const text of ['a\nb\n', '=', '-', '', '通义 🙂', '{"a":1}', '__proto__']) {
+        await one.health.set(text, text);
+        await arrives(two.health, text, text);
+      }
+    });
+    it('reads past what it knows', async () => {
+      await one.documents.set('a', '1');
+      assert.equal(await two.documents.read('a'), '1');
+      await one.documents.set('b', '2');
+      assert.deepEqual([...(await two.documents.readAll())].toSorted(), [
+        ['a', '1'],
+        ['b', '2'],
+      ]);
+    });
+    it('shows the last of many writes to one key', async () => {
+      await Promise.all(Array.from({ length: 50 }, (_, index) => one.health.set('a', String(index))));
+      assert.equal(one.health.entries().get('a'), '49');
+      await arrives(two.health, 'a', '49');
+    });
+    it('swaps only what stands there', async () => {
+      assert.equal(await one.health.swap('a', undefined, '1'), true);
+      await arrives(two.health, 'a', '1');
+      const swapped = await Promise.all([one.health.swap('a', '1', 'one'), two.health.swap('a', '1', 'two')]);
+      assert.deepEqual(swapped.toSorted(), [false, true]);
+      const winner = swapped[0] ? 'one' : 'two';
+      assert.deepEqual([await one.health.read('a'), await two.health.read('a')], [winner, winner]);
+      assert.equal(await one.health.swap('a', 'never', undefined), false);
+      assert.equal(await one.health.swap('a', winner, undefined), true);
+      assert.equal(await two.health.read('a'), undefined);
+      assert.equal(await two.health.swap('a', undefined, 'again'), true);
+    });
+    it('counts to the last under two writers who swap', async () => {
+      await one.documents.set('sum', '0');
+      const addTo = async (map: SharedMap) => {
+        for (let added = 0; added < 25; ) {
+          const before = (await map.read('sum')) ?? '0';
+          if (await map.swap('sum', before, String(Number(before) + 1))) added++;
+        }
+      };
+      await Promise.all([addTo(one.documents), addTo(two.documents)]);
+      assert.equal(await one.documents.read('sum'), '50');
+    });
+  });
+
+  it('counters are told as absolute values, and kept for who comes later', async () => {
+    const heard: unknown[] = [];
+    one.counters.onDidPublish((counts) => heard.push(counts));
+    const told = until(one.counters.onDidPublish, () => true);
+    await two.counters.publish({ 'm a 1': '1 2 0', 'm a 2': '1 1 0' });
+    await two.counters.publish({ 'm a 1': '2 4 0' });
+    await told;
+    await until(one.counters.onDidPublish, () => heard.length === 2);
+    assert.deepEqual(heard, [
+      { replica: 'two', fields: { 'm a 1': '1 2 0', 'm a 2': '1 1 0' } },
+      { replica: 'two', fields: { 'm a 1': '2 4 0' } },
+    ]);
+    await two.counters.drop(['m a 2']);
+    assert.deepEqual(await one.counters.load(), [{ replica: 'two', fields: { 'm a 1': '2 4 0' } }]);
+    assert.deepEqual(await two.counters.load(), []);
+  });
+
+  it('conversations are told, and kept for who comes later', async () => {
+    let seen = 0;
+    one.sessions.onDidBind((bound) => {
+      seen += bound.filter(({ session, accountId }) => session === 's2' && accountId === 'b').length;
+    });
+    two.sessions.bind('s1', 'a');
+    two.sessions.bind('s2', 'b');
+    await until(one.sessions.onDidBind, () => seen > 0);
+    const kept = await (await fixture.join('three')).sessions.load();
+    assert.deepEqual(kept.map(({ session, accountId }) => `${session} ${accountId}`).toSorted(), ['s1 a', 's2 b']);
+  });
+
+  it('runs work of one name in one replica at a time, whatever becomes of it', async () => {
+    let running = 0;
+    let most = 0;
+    const work = async () => {
+      most = Math.max(most, ++running);
+      await one.documents.set('tick', 'x');
+      running--;
+    };
+    const failing = one.exclusively('a', async () => {
+      await work();
+      throw new Error('failed');
+    });
+    await Promise.all([
+      assert.rejects(failing, /failed/),
+      ...Array.from({ length: 4 }, () => two.exclusively('a', work)),
+      ...Array.from({ length: 4 }, () => one.exclusively('a', work)),
+    ]);
+    assert.equal(most, 1);
+    assert.equal(await one.exclusively('b', async () => 'result'), 'result');
+  });
+}

@@ -168,6 +168,8 @@ export function buildOptions({ production, root: sources = root, outdir = join(s
     {
       ...node,
       entryPoints: ['src/gateway/main.ts'],
+      // Names cost 2 % of a request: every function that is made gets its own by a call.
+      keepNames: false,
       outfile: join(outdir, 'server.js'),
       plugins: [leaveOutUnused, onlyUsedUndici],
     },

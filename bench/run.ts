@@ -84,7 +84,7 @@ try {
   for (const scenario of scenarios.filter(({ isFresh }) => !isFresh)) {
     const warm = {
       ...scenario,
-      ...(scenario.forMs !== undefined && { forMs: 400 }),
+      ...(scenario.forMs !== undefined && { forMs: values.quick ? 600 : 3_000 }),
       plan: { ...scenario.plan, chunks: Math.min(scenario.plan.chunks, scenario.plan.paceMs > 0 ? 10 : 2_000) },
     };
     await tell(warm.plan);

@@ -139,7 +139,7 @@ async function stopChild(child: ChildProcess): Promise<void> {
   if ((await Promise.race([ended, sleep(3_000, 'late')])) === 'late') child.kill('SIGKILL');
 }
 
-function takesConnections(port: number): Promise<boolean> {
+export function takesConnections(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(port, '127.0.0.1');
     socket.once('connect', () => resolve(true)).once('error', () => resolve(false));

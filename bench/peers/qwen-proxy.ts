@@ -1,7 +1,8 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { installPeer, type RunningTarget, startListening } from '../targets.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { installPeer, type RunningTarget, startListening, takesConnections } from '../targets.ts';
 import { freePort } from './nginx.ts';
 
 const yearMs = 365 * 86_400_000;
@@ -32,6 +33,9 @@ export async function startQwenProxy(upstreamPort: number): Promise<RunningTarge
     port,
     headers: { authorization: 'Bearer sk-bench' },
   });
+  // It opens its database after its port, and ends if that fails.
+  await sleep(1_000);
+  if (!(await takesConnections(port))) throw new Error('it ends at once: was better-sqlite3 built for this Node?');
   return {
     ...target,
     async stop() {

@@ -13,6 +13,8 @@ export interface Clock {
   now(): number;
   /** Resolves after `ms`; rejects with the signal's reason when it aborts first. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
+  /** Calls after `ms`, unless the returned function is called first. Costs a tenth of a sleep that is given up. */
+  after(ms: number, call: () => void): () => void;
 }
 
 /** Facts beside a log line. Never a credential, a header or a body. */

@@ -11,22 +11,26 @@ export interface Watchdog {
  * One timer at a time, re-armed lazily.
  */
 export function createWatchdog(clock: Clock, silenceMs: number, onSilence: () => void): Watchdog {
-  const stopped = new AbortController();
   let touchedMs = clock.now();
-  void watch().catch(() => {});
+  let isStopped = false;
+  const watch = (): (() => void) =>
+    clock.after(Math.max(1, touchedMs + silenceMs - clock.now()), () => {
+      const isSilent = clock.now() - touchedMs >= silenceMs;
+      if (isSilent) {
+        touchedMs = clock.now();
+        onSilence();
+      }
+      // What it did may have stopped this.
+      if (!isStopped) cancel = watch();
+    });
+  let cancel = watch();
   return {
     touch() {
       touchedMs = clock.now();
     },
-    stop: () => stopped.abort(),
+    stop() {
+      isStopped = true;
+      cancel();
+    },
   };
-
-  async function watch() {
-    while (!stopped.signal.aborted) {
-      await clock.sleep(Math.max(1, touchedMs + silenceMs - clock.now()), stopped.signal);
-      if (clock.now() - touchedMs < silenceMs) continue;
-      touchedMs = clock.now();
-      onSilence();
-    }
-  }
 }

@@ -10,3 +10,22 @@ export function createAnnouncer(announce: () => void): () => void {
     });
   };
 }
+
+/** Passes calls on, the first one at once and what follows closely together: a busy server has thousands a second. */
+export function createPacer(pauseMs: number, call: () => void): () => void {
+  let isPausing = false;
+  let isDue = false;
+  const pass = () => {
+    isPausing = true;
+    isDue = false;
+    call();
+    setTimeout(() => {
+      isPausing = false;
+      if (isDue) pass();
+    }, pauseMs).unref();
+  };
+  return () => {
+    if (isPausing) isDue = true;
+    else pass();
+  };
+}

@@ -4,6 +4,7 @@ import type { Lease } from '../accounts/pool.ts';
 import type { Clock } from '../core/contracts.ts';
 import { GatewayError } from '../core/errors.ts';
 import { type JsonObject, numberField } from '../core/json.ts';
+import { spliceJson } from '../core/json-splice.ts';
 import type { LeakRepair, ProxySettings } from '../core/settings.ts';
 import type { Usage } from '../core/usage.ts';
 import { markForCache, takesCacheMarks } from '../upstream/chat-cache-marks.ts';
@@ -12,7 +13,7 @@ import { offeredTools } from '../upstream/chat-leaked-call.ts';
 import { createLeakEditor, type LeakEditor } from '../upstream/chat-leaks.ts';
 import { showsSomething } from '../upstream/chat-messages.ts';
 import { chatModel } from '../upstream/chat-model.ts';
-import { openChatStream } from '../upstream/chat-stream.ts';
+import { type ChatBatchOptions, openChatStream } from '../upstream/chat-stream.ts';
 import { createThinkTagEditor } from '../upstream/chat-think-tags.ts';
 import { createToolCallEditor } from '../upstream/chat-tool-deltas.ts';
 import { toolRenames } from '../upstream/chat-tools.ts';
@@ -37,7 +38,7 @@ export interface ChatLaneOptions {
 
 /** The events of a Chat Completions answer as they came, but for tool calls that no client could put together. */
 export interface ChatAnswer {
-  batches(options: { readonly includeUsage: boolean }): AsyncGenerator<readonly Buffer[], void>;
+  batches(options: ChatBatchOptions): AsyncGenerator<readonly Buffer[], void>;
   readonly usage: Usage | undefined;
   /** The model that was asked in the end. */
   readonly model: string;
@@ -57,7 +58,7 @@ export function createChatLane(options: ChatLaneOptions): OpenChat {
     const model = modelToAsk(body, lease, settings.visionFallback ? options.visionModel : undefined);
     const kind = kindOf(options.kinds, lease.account);
     const send = (edited: JsonObject) => {
-      const text = JSON.stringify(edited);
+      const bytes = spliceJson(edited, body);
       return withCredential(kind, exchange.signal, async (credential) => {
         const response = await sendWatched(
           kind.send ?? options.transport.send,
@@ -73,7 +74,7 @@ export function createChatLane(options: ChatLaneOptions): OpenChat {
               ...exchange.traceHeaders,
               'x-dashscope-cachecontrol': 'enable',
             },
-            body: text,
+            body: bytes,
           },
           { ...options, signal: exchange.signal },
         );
@@ -94,21 +95,23 @@ export function createChatLane(options: ChatLaneOptions): OpenChat {
     const clientNames = new Map([...toolRenames(body)].map(([client, upstream]) => [upstream, client]));
     const mend = createToolCallEditor(clientNames);
     const leaks = leakEditors(body, model, settings.leakRepair);
+    /** What models write in the wrong place, put right. */
+    async function* repaired(edit: (event: Buffer) => Buffer, batchOptions: ChatBatchOptions) {
+      try {
+        const mayJoin = () => leaks.every(({ isOver }) => isOver === true) && batchOptions.mayJoin?.() === true;
+        for await (const batch of stream.batches({ ...batchOptions, mayJoin }))
+          yield leaks.reduce<readonly Buffer[]>((events, { push }) => events.flatMap(push), batch).map(edit);
+      } catch (error) {
+        yield flushAll(leaks).map(edit);
+        throw error;
+      }
+      yield flushAll(leaks).map(edit);
+    }
     return {
       model,
-      async *batches(batchOptions) {
-        if (leaks.length === 0) {
-          for await (const batch of stream.batches(batchOptions)) yield batch.map(mend);
-          return;
-        }
-        try {
-          for await (const batch of stream.batches(batchOptions))
-            yield leaks.reduce<readonly Buffer[]>((events, { push }) => events.flatMap(push), batch).map(mend);
-        } catch (error) {
-          yield flushAll(leaks).map(mend);
-          throw error;
-        }
-        yield flushAll(leaks).map(mend);
+      batches({ edit: editLast, ...batchOptions }) {
+        const edit = editLast === undefined ? mend : (event: Buffer) => editLast(mend(event));
+        return leaks.length === 0 ? stream.batches({ ...batchOptions, edit }) : repaired(edit, batchOptions);
       },
       get usage() {
         return stream.usage;

@@ -71,9 +71,8 @@ function nativeChat(answer: ChatAnswer, { request: { model } }: Attempt): Opened
   const echo = model === undefined || model === answer.model ? undefined : createModelEcho(model);
   return {
     lane: 'native',
-    async *batches(batchOptions) {
-      for await (const batch of answer.batches(batchOptions)) yield echo === undefined ? batch : batch.map(echo);
-    },
+    batches: (batchOptions) =>
+      answer.batches({ ...batchOptions, ...(echo === undefined ? { mayJoin: () => true } : { edit: echo }) }),
     end: () => 'data: [DONE]\n\n',
     document: foldChatStream,
     get usage() {
@@ -99,7 +98,7 @@ function translated(
   return {
     lane: 'translate',
     async *batches() {
-      for await (const batch of answer.batches({ includeUsage: true })) {
+      for await (const batch of answer.batches({ includeUsage: true, mayJoin: () => true })) {
         const events = batch.flatMap(decode);
         for (const event of events) if ('text' in event) said.push(event.text);
         const text = events.map((event) => encoder.encode(event)).join('');

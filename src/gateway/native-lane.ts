@@ -3,6 +3,7 @@ import type { Account } from '../accounts/account.ts';
 import { kindOf } from '../accounts/kinds/kind.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { JsonObject } from '../core/json.ts';
+import { spliceJson } from '../core/json-splice.ts';
 import type { LaneChoice } from '../core/settings.ts';
 import type { Endpoints, WireFormat } from '../core/upstream.ts';
 import { type NativeEventMeaning, openNativeStream } from '../upstream/native-stream.ts';
@@ -83,7 +84,7 @@ export function createNativeLane(surface: NativeSurface, options: NativeLaneOpti
         'user-agent': exchange.userAgent ?? options.userAgent,
         ...exchange.traceHeaders,
       };
-      const body = JSON.stringify(surface.edit(request.body, { model: lease.model, account }));
+      const body = spliceJson(surface.edit(request.body, { model: lease.model, account }), request.body);
       const watched = { ...options, signal: exchange.signal };
       const response = await sendWatched(options.transport.send, { method: 'POST', url, headers, body }, watched);
       return openNativeStream(response, {

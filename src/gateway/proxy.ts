@@ -9,7 +9,7 @@ import { createWindowOwner, type WindowOwner } from '../server/window-owner.ts';
 import { createTransport } from '../upstream/transport.ts';
 import { exportLedgerCsv } from '../usage/csv.ts';
 import { createAccountControl } from './account-control.ts';
-import { createAnnouncer } from './announcer.ts';
+import { createAnnouncer, createPacer } from './announcer.ts';
 import { createClientKeys } from './client-keys.ts';
 import { ownControlSecret } from './control-secret.ts';
 import { createDoctor } from './doctor.ts';
@@ -98,7 +98,7 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
     onTrace: activity.note,
     onServed(entry, body) {
       void usage.note(entry, body);
-      changed();
+      changedByRequest();
     },
   });
 
@@ -111,11 +111,12 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
   });
 
   const changed = createAnnouncer(() => {
+    if (options.onSnapshot === undefined && windows === undefined) return;
     const now = snapshot();
     options.onSnapshot?.(now);
     windows?.broadcast({ type: 'snapshot', snapshot: now });
   });
-
+  const changedByRequest = createPacer(50, () => changed());
   let windows: WindowOwner | undefined;
   const handOut = async () => void windows?.broadcast({ type: 'secrets', secrets: await secrets.entries() });
 

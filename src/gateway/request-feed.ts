@@ -41,11 +41,14 @@ export function createRequestFeed({ clock, onChange }: RequestFeedOptions): Requ
       () => {},
     );
   };
+  const oldestEnded = (): string | undefined => {
+    for (const { id, state } of records.values()) if (state !== 'open') return id;
+    return undefined;
+  };
   const keep = (record: RequestRecord) => {
     records.set(record.id, record);
     if (records.size > keptRequests) {
-      const oldest = [...records.values()].find(({ state }) => state !== 'open') ?? record;
-      records.delete(oldest.id);
+      records.delete(oldestEnded() ?? record.id);
     }
     announce(record.id);
   };

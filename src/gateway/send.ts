@@ -12,10 +12,14 @@ export async function sendWatched(
   request: UpstreamRequest,
   { signal, clock, idleMs }: { readonly signal: AbortSignal; readonly clock: Clock; readonly idleMs: number },
 ): Promise<UpstreamResponse> {
-  const silent = new AbortController();
-  const watchdog = createWatchdog(clock, idleMs, () => silent.abort(stalled(idleMs)));
+  // By hand: `AbortSignal.any` costs 20 µs of a request, more than all the rest of this.
+  const sending = new AbortController();
+  const giveUp = () => sending.abort(signal.reason);
+  if (signal.aborted) giveUp();
+  signal.addEventListener('abort', giveUp, { once: true });
+  const watchdog = createWatchdog(clock, idleMs, () => sending.abort(stalled(idleMs)));
   try {
-    return await send(request, AbortSignal.any([signal, silent.signal]));
+    return await send(request, sending.signal);
   } finally {
     watchdog.stop();
   }

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { isJsonObject, type JsonObject, objectField, objectItems, stringField } from '../core/json.ts';
 
 /**
@@ -32,5 +32,5 @@ function textOf(content: unknown): string {
 
 /** Keys are kept in memory and shown in no log, but a digest keeps them short, whatever a client sends. */
 function digest(text: string): string {
-  return createHash('sha256').update(text).digest('base64url').slice(0, 22);
+  return hash('sha256', text, 'base64url').slice(0, 22);
 }

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Transform } from 'node:stream';
 import * as zlib from 'node:zlib';
 import { GatewayError } from '../core/errors.ts';
+import { rememberSource } from '../core/json-splice.ts';
 import { limits } from './limits.ts';
 
 /**
@@ -14,20 +15,24 @@ export async function readJsonBody(request: IncomingMessage, limitBytes: number)
     throw new GatewayError('invalid_request', 'The request has no body; a JSON object is expected.');
   let text: string;
   try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    text = strictUtf8.decode(bytes);
   } catch (error) {
     throw new GatewayError('invalid_request', 'The request body is not valid UTF-8.', { cause: error });
   }
   if (isDeeperThan(text, limits.bodyDepth))
     throw new GatewayError('invalid_request', `The request body is nested more than ${limits.bodyDepth} levels deep.`);
   try {
-    return JSON.parse(text);
+    const value: unknown = JSON.parse(text);
+    rememberSource(value, bytes);
+    return value;
   } catch (error) {
     const reason = error instanceof Error ? error.message.replace(/,? ?"?\.\.\..*$/s, '').slice(0, 120) : '';
     throw new GatewayError('invalid_request', `The request body is not valid JSON: ${reason}`, { cause: error });
   }
 }
 
+/** Made once: making one costs 5 µs. */
+const strictUtf8 = new TextDecoder('utf-8', { fatal: true });
 /**
  * Whether arrays and objects of a JSON text stand deeper in one another than that. Most of a body is text: strings are
  * skipped from quote to quote.

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import { GatewayError } from '../core/errors.ts';
 
 /**
@@ -26,3 +27,11 @@ export function normalisePath(url: string): string {
 }
 
 const versionedPaths = ['/chat/completions', '/completions', '/embeddings', '/responses', '/models', '/messages'];
+
+/** Names what is served where nothing is. */
+export function unknownUrl({ method, url = '/', headers }: IncomingMessage, known: readonly string[]): GatewayError {
+  const path = url.split('?', 1)[0] ?? url;
+  return new GatewayError('not_found', `Nothing is served at ${method} ${path}.`, {
+    fix: `The base URL is http://${headers.host}/v1 for OpenAI clients and http://${headers.host}/anthropic for Anthropic's; served are ${known.join(', ')}.`,
+  });
+}

@@ -10,8 +10,8 @@ export interface NodeExchangeOptions {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly requestId: string;
-  /** Aborts when the server stops. */
-  readonly stopping: AbortSignal;
+  /** The requests that end when the server stops. */
+  readonly open: Set<AbortController>;
   /** Name of the client key that was sent, where it has one. */
   readonly clientKey?: string | undefined;
   /** A client that takes nothing of what waits for it is given up after this long. */
@@ -29,12 +29,14 @@ export interface NodeExchange extends Exchange {
  * the spike of the hot path).
  */
 export function createNodeExchange(options: NodeExchangeOptions): NodeExchange {
-  const { request, response, requestId, stopping, clientKey, clientStallMs } = options;
-  const gone = new AbortController();
+  const { request, response, requestId, open, clientKey, clientStallMs } = options;
+  const ended = new AbortController();
+  open.add(ended);
   const closed = new Promise<void>((resolve) => {
     response.once('close', () => {
       // `close` comes after a complete answer too; then nobody waits for the signal any more.
-      if (!response.writableFinished) gone.abort(new GatewayError('client_gone', 'The client closed the connection.'));
+      open.delete(ended);
+      if (!response.writableFinished) ended.abort(clientGone());
       resolve();
     });
   });
@@ -56,7 +58,7 @@ export function createNodeExchange(options: NodeExchangeOptions): NodeExchange {
 
   return {
     requestId,
-    signal: AbortSignal.any([gone.signal, stopping]),
+    signal: ended.signal,
     userAgent,
     session: sessionHeader(request.headers),
     passedHeaders: passedHeaders(request.headers),
@@ -73,8 +75,8 @@ export function createNodeExchange(options: NodeExchangeOptions): NodeExchange {
     },
     write: (bytes) => write(response, bytes, clientStallMs),
     async endStream(lastBytes) {
-      await write(response, lastBytes, clientStallMs);
-      response.end();
+      if (response.destroyed) throw clientGone();
+      response.end(lastBytes);
       giveUpUnread(response, clientStallMs);
     },
     async breakStream(lastBytes) {
@@ -90,6 +92,8 @@ export function createNodeExchange(options: NodeExchangeOptions): NodeExchange {
   };
 }
 
+const clientGone = () => new GatewayError('client_gone', 'The client closed the connection.');
+
 /**
  * Ends the connection of a client that takes nothing of what waits for it. Node looks whether the kernel took bytes before
  * it calls a socket idle, so a slow reader is not taken for one that does not read.
@@ -100,7 +104,7 @@ function giveUpUnread({ socket, writableFinished }: ServerResponse, stallMs: num
 
 /** Resolves at once while the socket takes bytes, else when it has drained. */
 function write(response: ServerResponse, bytes: string | Buffer, stallMs: number): Promise<void> {
-  if (response.destroyed) return Promise.reject(new GatewayError('client_gone', 'The client closed the connection.'));
+  if (response.destroyed) return Promise.reject(clientGone());
   if (response.write(bytes)) return Promise.resolve();
   giveUpUnread(response, stallMs);
   return new Promise((resolve, reject) => {
@@ -111,7 +115,7 @@ function write(response: ServerResponse, bytes: string | Buffer, stallMs: number
     };
     const onClose = () => {
       response.off('drain', onDrain);
-      reject(new GatewayError('client_gone', 'The client closed the connection.'));
+      reject(clientGone());
     };
     response.once('drain', onDrain).once('close', onClose);
   });

@@ -72,8 +72,7 @@ export function readBody(body: ByteStream, { signal, clock, idleMs }: BodyReadOp
     next,
     abandon,
     linger() {
-      const isOver = new AbortController();
-      void clock.sleep(lingerMs, isOver.signal).then(abandon, () => {});
+      const stopWaiting = clock.after(lingerMs, abandon);
       void next()
         .then(async (read) => {
           // Trailing blank lines are nothing; an upstream that goes on talking is not waited for.
@@ -82,7 +81,7 @@ export function readBody(body: ByteStream, { signal, clock, idleMs }: BodyReadOp
         })
         .catch(() => {})
         .finally(() => {
-          isOver.abort();
+          stopWaiting();
           release();
         });
     },

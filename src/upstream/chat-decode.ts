@@ -8,6 +8,7 @@ import {
   parseJson,
   stringField,
 } from '../core/json.ts';
+import { ChunkReader } from '../wire/chunk-mould.ts';
 import { parseSseEvent } from '../wire/sse.ts';
 import { readUsage } from './chat-events.ts';
 
@@ -22,7 +23,7 @@ const finishReasons: Readonly<Record<string, FinishReason>> = {
 /**
  * Reads the chunks of a Chat Completions stream as canonical events. It wants tool calls as `createToolCallEditor` leaves
  * them (own index, own id, no repetitions); only the first choice is read. A call begins when its name is known: what of its
- * arguments came before is held that long.
+ * arguments came before is held that long. Several events may come in one piece.
  */
 export function createChatDecoder(): (event: Buffer) => readonly ChatEvent[] {
   const begun = new Set<number>();
@@ -45,10 +46,9 @@ export function createChatDecoder(): (event: Buffer) => readonly ChatEvent[] {
     return call.text === '' ? [begin] : [begin, { type: 'tool-arguments', index, text: call.text }];
   };
 
-  return (bytes) => {
-    const chunk = parseJson(parseSseEvent(bytes).data);
-    if (!isJsonObject(chunk)) return [];
-    const events: ChatEvent[] = [];
+  const readEvent = (event: string, events: ChatEvent[]): void => {
+    const chunk = parseJson(parseSseEvent(event).data);
+    if (!isJsonObject(chunk)) return;
     const choice = objectItems(chunk, 'choices').find((each) => (each.index ?? 0) === 0);
     const delta = choice && objectField(choice, 'delta');
     if (delta !== undefined) {
@@ -70,6 +70,18 @@ export function createChatDecoder(): (event: Buffer) => readonly ChatEvent[] {
     }
     const usage = objectField(chunk, 'usage');
     if (usage !== undefined) events.push({ type: 'usage', usage: readUsage(usage) });
+  };
+
+  const reader = new ChunkReader();
+  return (bytes) => {
+    const events: ChatEvent[] = [];
+    reader.read(
+      bytes,
+      (text, { field, choice }) => {
+        if (choice === 0 && text !== '') events.push({ type: field === 'content' ? 'text' : 'reasoning', text });
+      },
+      (event) => readEvent(event, events),
+    );
     return events;
   };
 }

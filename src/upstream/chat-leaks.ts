@@ -20,6 +20,8 @@ export interface LeakEditor {
   push(event: Buffer): readonly Buffer[];
   /** What is held when the stream ends without a finish reason. */
   flush(): readonly Buffer[];
+  /** From here on every event passes, and several may come in one piece. */
+  readonly isOver?: boolean;
 }
 
 /**

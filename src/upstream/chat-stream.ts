@@ -1,7 +1,8 @@
 import { GatewayError } from '../core/errors.ts';
 import { headerValue, type UpstreamResponse } from '../core/upstream.ts';
 import type { Usage } from '../core/usage.ts';
-import { SseSplitter } from '../wire/sse.ts';
+import { type ChunkMould, chunkEnd, mouldOf } from '../wire/chunk-mould.ts';
+import { eventEnd, SseBlocks } from '../wire/sse-blocks.ts';
 import { type BodyReadOptions, type BodyReads, readBody, readTextOf } from './body-reads.ts';
 import { type ChatEventMeaning, isPlainChunk, readChatEvent } from './chat-events.ts';
 import { completionAsEvents } from './completion-stream.ts';
@@ -17,13 +18,23 @@ export interface ChatStreamOptions extends BodyReadOptions {
   readonly mayBeEmpty?: boolean;
 }
 
+export interface ChatBatchOptions {
+  /** With the event that is nothing but usage. */
+  readonly includeUsage: boolean;
+  /** Asked for every read. */
+  readonly mayJoin?: () => boolean;
+  /** What becomes of each event: here, because a generator around this one costs as much as all that it does. */
+  readonly edit?: (event: Buffer) => Buffer;
+}
+
 /** An upstream answer past its commit point: the first real output has been seen. */
 export interface ChatStream {
   /**
-   * The answer's events, byte for byte as they came, one batch per network read; `[DONE]` is left to the consumer.
+   * The answer's events, byte for byte as they came, one batch per network read; `[DONE]` is left to the consumer. Where
+   * they may be joined, chunks of text alone come many in one piece.
    * @throws GatewayError when the upstream reports an error, stalls, or ends without a finish reason.
    */
-  batches(options: { readonly includeUsage: boolean }): AsyncGenerator<readonly Buffer[], void>;
+  batches(options: ChatBatchOptions): AsyncGenerator<readonly Buffer[], void>;
   readonly usage: Usage | undefined;
 }
 
@@ -37,7 +48,7 @@ export async function openChatStream(response: UpstreamResponse, options: ChatSt
   const contentType = headerValue(response.headers, 'content-type') ?? '';
   const body = readBody(response.body, options);
   const reads = contentType.includes('json') ? await completionReads(body) : body;
-  const splitter = new SseSplitter();
+  const blocks = new SseBlocks();
   const finished = new Set<unknown>();
   let usage: Usage | undefined;
   let isDone = false;
@@ -50,43 +61,52 @@ export async function openChatStream(response: UpstreamResponse, options: ChatSt
     isDone ||= meaning.done;
   };
   const checkSize = (heldBytes: number) => {
-    if (heldBytes + splitter.pendingBytes > maximumEventBytes)
+    if (heldBytes + blocks.pendingBytes > maximumEventBytes)
       throw new GatewayError('upstream_protocol', 'Qwen sent an event of more than 32 MiB.');
   };
-  /** The events of the next read; at the end what was left without its blank line, then `undefined`. */
-  const nextEvents = async (): Promise<Buffer[] | undefined> => {
-    const read = await reads.next();
-    if (read !== undefined) return splitter.push(read);
-    const rest = splitter.rest();
-    return rest === undefined ? undefined : [Buffer.concat([rest, eventEnd])];
+  const ready: Buffer[] = [];
+  /** The next events, undivided; at the end what was left without its blank line, then `undefined`. */
+  const nextBlock = async (): Promise<Buffer | undefined> => {
+    while (ready.length === 0) {
+      const read = await reads.next();
+      if (read === undefined) {
+        const last = blocks.rest();
+        return last === undefined ? undefined : Buffer.concat([last, eventEnding]);
+      }
+      ready.push(...blocks.push(read));
+      checkSize(heldBytes);
+    }
+    return ready.shift();
   };
 
   const held: { readonly event: Buffer; readonly usageOnly: boolean }[] = [];
   let heldBytes = 0;
-  let rest: readonly Buffer[] = [];
+  let rest: Buffer | undefined;
   let isCommitted = false;
   try {
     while (!isCommitted) {
-      const events = await nextEvents();
-      if (events === undefined) throw notAnAnswer(contentType, false);
-      for (const [index, event] of events.entries()) {
+      const block = await nextBlock();
+      if (block === undefined) throw notAnAnswer(contentType, false);
+      for (let at = 0; at < block.length && !isCommitted; ) {
+        const event = block.subarray(at, eventEnd(block, at));
+        at += event.length;
+        if (isBlank(event)) continue;
         const meaning = readChatEvent(event);
         note(meaning);
         if (isDone) {
           if (options.mayBeEmpty !== true || usage === undefined) throw notAnAnswer(contentType, true);
           for (let index = 0; !isWhole(); index++) finished.add(index);
           isCommitted = true;
-          break;
+        } else {
+          held.push({ event, usageOnly: meaning.usageOnly });
+          heldBytes += event.length;
+          isCommitted = meaning.commits;
+          rest = block.subarray(at);
         }
-        held.push({ event, usageOnly: meaning.usageOnly });
-        heldBytes += event.length;
-        if (!meaning.commits) continue;
-        isCommitted = true;
-        rest = events.slice(index + 1);
-        break;
       }
       if (!isCommitted) checkSize(heldBytes);
     }
+    heldBytes = 0;
   } catch (error) {
     reads.abandon();
     throw error;
@@ -96,26 +116,42 @@ export async function openChatStream(response: UpstreamResponse, options: ChatSt
     get usage() {
       return usage;
     },
-    async *batches({ includeUsage }) {
+    async *batches({ includeUsage, mayJoin = () => false, edit = (event) => event }) {
       const wanted = (event: Buffer): boolean => {
-        if (isDone) return false;
         if (isPlainChunk(event)) return true;
         const meaning = readChatEvent(event);
         note(meaning);
         return !meaning.done && (includeUsage || !meaning.usageOnly);
       };
+      let mould: ChunkMould | undefined;
+      /** What goes to the client of one block: everything before the event that is an error, which came too. */
+      const passedOf = (block: Buffer): { readonly events: readonly Buffer[]; readonly error?: unknown } => {
+        const events: Buffer[] = [];
+        const text = block.toString('latin1');
+        const isJoining = mayJoin();
+        try {
+          for (let at = 0; at < block.length && !isDone; ) {
+            const start = at;
+            if (mould !== undefined)
+              for (let end = chunkEnd(mould, text, at); end !== -1; end = isJoining ? chunkEnd(mould, text, at) : -1)
+                at = end;
+            const isKnown = at > start;
+            if (!isKnown) at = eventEnd(block, start);
+            const event = block.subarray(start, at);
+            if (isKnown || (!isBlank(event) && wanted(event))) events.push(edit(event));
+            if (!isKnown) mould = mouldOf(text.slice(start, at)) ?? mould;
+          }
+        } catch (error) {
+          return { events, error };
+        }
+        return { events };
+      };
       try {
-        yield held.filter(({ usageOnly }) => includeUsage || !usageOnly).map(({ event }) => event);
-        const passedRest = passedOf(rest, wanted);
-        if (passedRest.events.length > 0) yield passedRest.events;
-        if ('error' in passedRest) throw passedRest.error;
-        while (!isDone) {
-          const events = await nextEvents();
-          if (events === undefined) break;
-          const passed = passedOf(events, wanted);
+        yield held.filter(({ usageOnly }) => includeUsage || !usageOnly).map(({ event }) => edit(event));
+        for (let block = rest; block !== undefined && !isDone; block = isDone ? undefined : await nextBlock()) {
+          const passed = passedOf(block);
           if (passed.events.length > 0) yield passed.events;
           if ('error' in passed) throw passed.error;
-          checkSize(0);
         }
       } catch (error) {
         // The answer was complete but for its trailer: a socket that dies now takes nothing from the client.
@@ -129,21 +165,10 @@ export async function openChatStream(response: UpstreamResponse, options: ChatSt
   };
 }
 
-const eventEnd = Buffer.from('\n\n');
+const eventEnding = Buffer.from('\n\n');
 
-/** What goes to the client of one read: everything before the event that is an error, which came too. */
-function passedOf(
-  events: readonly Buffer[],
-  wanted: (event: Buffer) => boolean,
-): { readonly events: readonly Buffer[]; readonly error?: unknown } {
-  const passed: Buffer[] = [];
-  try {
-    for (const event of events) if (wanted(event)) passed.push(event);
-  } catch (error) {
-    return { events: passed, error };
-  }
-  return { events: passed };
-}
+/** A blank line with nothing before it separates nothing. */
+const isBlank = (event: Buffer): boolean => event.length <= 2;
 
 async function completionReads(body: BodyReads): Promise<BodyReads> {
   const { text, failure } = await readTextOf(body, maximumEventBytes);

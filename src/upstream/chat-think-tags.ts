@@ -116,7 +116,13 @@ export function createThinkTagEditor(): LeakEditor {
     return [];
   };
 
-  return { push, flush: () => flush() };
+  return {
+    push,
+    flush: () => flush(),
+    get isOver() {
+      return state === 'over';
+    },
+  };
 }
 
 /** How much of the end may be the beginning of the closing tag. */

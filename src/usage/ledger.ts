@@ -45,8 +45,13 @@ const noCount: DayCount = { requests: 0, inputTokens: 0, outputTokens: 0 };
 
 /** `2026-11-22` of an instant, in UTC. */
 export function utcDay(atMs: number): string {
-  return new Date(atMs).toISOString().slice(0, 10);
+  const number = Math.floor(atMs / 86_400_000);
+  if (number !== lastDay.number) lastDay = { number, text: new Date(atMs).toISOString().slice(0, 10) };
+  return lastDay.text;
 }
+
+/** Every request asks for the day several times, and nearly always for the same one. */
+let lastDay = { number: Number.NaN, text: '' };
 
 /** The files of a ledger, oldest first; none where the folder is missing. */
 export async function ledgerDays(

@@ -56,7 +56,7 @@ const entries = new Map();
   await proxy.addAccount({ id: 'a', plan: 'custom', key: 'sk-x', baseUrl: 'http://127.0.0.1:9/v1', probe: true });
   const { request } = require('node:http');
   const status = await new Promise((resolve) => {
-    const asked = request(url + '/health', { agent: false }, (response) => {
+    const asked = request(url + '/nowhere', { agent: false }, (response) => {
       response.resume().on('end', () => resolve(response.statusCode));
     });
     asked.end();
@@ -94,7 +94,7 @@ describe('bundles in somebody else’s process', () => {
   });
   it('dist/server.js sets no global dispatcher, adds no listeners to the process, replaces no global', async () => {
     const { state, status, before, during, isSame, isWebUntouched } = await tell(script, bundles.server);
-    assert.deepEqual([state, status], ['serving', 200]);
+    assert.deepEqual([state, status], ['serving', 404]);
     assert.deepEqual([isSame, isWebUntouched], [true, true]);
     assert.deepEqual(during.listeners, before.listeners);
     assert.deepEqual(

@@ -118,7 +118,7 @@ describe('switching accounts', () => {
     let nowMs = 1;
     const accounts = ['a', 'b', 'c'].map((id) => keyAccount(id));
     const pool = createPool({
-      clock: { now: () => nowMs, sleep: async () => {} },
+      clock: { now: () => nowMs, sleep: async () => {}, after: () => () => {} },
       accounts: () => accounts,
       strategy: () => 'fallback',
       requestsToday: () => 0,

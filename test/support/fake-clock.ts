@@ -41,6 +41,17 @@ export function createFakeClock(startMs = Date.UTC(2026, 10, 18, 12)): FakeClock
         sleepers.add(sleeper);
         signal?.addEventListener('abort', onAbort, { once: true });
       }),
+    after(ms, call) {
+      const sleeper: Sleeper = {
+        dueMs: nowMs + ms,
+        wake() {
+          sleepers.delete(sleeper);
+          call();
+        },
+      };
+      sleepers.add(sleeper);
+      return () => void sleepers.delete(sleeper);
+    },
     async advance(ms) {
       const targetMs = nowMs + ms;
       await nextTurn();

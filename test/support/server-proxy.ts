@@ -41,7 +41,11 @@ export function createMemorySecrets(): MemorySecrets {
  */
 export function hurriedPauses(factor: number): Clock {
   const nowMs = Date.now();
-  return { now: () => nowMs, sleep: (ms, signal) => systemClock.sleep(ms / factor, signal) };
+  return {
+    now: () => nowMs,
+    sleep: (ms, signal) => systemClock.sleep(ms / factor, signal),
+    after: (ms, call) => systemClock.after(ms / factor, call),
+  };
 }
 
 /**
@@ -53,6 +57,7 @@ export function hurriedClock(factor: number): Clock {
   return {
     now: () => startMs + (Date.now() - startMs) * factor,
     sleep: (ms, signal) => systemClock.sleep(ms / factor, signal),
+    after: (ms, call) => systemClock.after(ms / factor, call),
   };
 }
 

@@ -74,7 +74,7 @@ describe('session keys', () => {
 
 describe('affinity', () => {
   let nowMs = 0;
-  const clock = { now: () => nowMs, sleep: async () => {} };
+  const clock = { now: () => nowMs, sleep: async () => {}, after: () => () => {} };
   beforeEach(() => {
     nowMs = 1_000_000;
   });

@@ -1,4 +1,5 @@
 import { isJsonObject, type JsonObject, objectField, objectItems, parseJson, stringField } from '../../core/json.ts';
+import { type ChunkMould, ChunkReader } from '../../wire/chunk-mould.ts';
 import { parseSseEvent } from '../../wire/sse.ts';
 
 interface FoldedChoice {
@@ -12,22 +13,27 @@ interface FoldedChoice {
 const textFields = new Set(['content', 'reasoning_content', 'reasoning', 'refusal']);
 
 /**
- * Makes the `chat.completion` of a stream of `chat.completion.chunk` events, in one pass over all of them. Fields that
- * nobody knows are kept: the client sees what a call without `stream` would have brought.
+ * Makes the `chat.completion` of a stream of `chat.completion.chunk` events, in one pass over all of them; several may come
+ * in one piece. Fields that nobody knows are kept: the client sees what a call without `stream` would have brought.
  */
 export function foldChatStream(events: readonly Buffer[]): JsonObject {
   const head: Record<string, unknown> = {};
   const choices = new Map<unknown, FoldedChoice>();
   let usage: unknown;
-  for (const event of events) {
+  const onText = (text: string, { field, choice }: ChunkMould) => {
+    const message = choices.get(choice)?.message;
+    if (message !== undefined) message[field] = textOf(message[field]) + text;
+  };
+  const onEvent = (event: string) => {
     const chunk = parseJson(parseSseEvent(event).data);
-    if (!isJsonObject(chunk)) continue;
+    if (!isJsonObject(chunk)) return;
     const { choices: _choices, usage: chunkUsage, object: _object, ...rest } = chunk;
     for (const [name, value] of Object.entries(rest))
       if (head[name] === undefined || head[name] === null) head[name] = value;
     if (chunkUsage !== undefined && chunkUsage !== null) usage = chunkUsage;
     for (const choice of objectItems(chunk, 'choices')) foldChoice(choices, choice);
-  }
+  };
+  new ChunkReader().read(Buffer.concat(events), onText, onEvent);
   return {
     ...head,
     object: 'chat.completion',

@@ -11,10 +11,20 @@ export interface Message {
   dismiss(): Promise<void>;
 }
 
+/** How long a toast is waited for before the notification centre is opened. */
+const toastMs = 8_000;
+
 /** Waits for a notification, as a toast or in the notification centre. */
 export async function notification(page: Page, pattern: RegExp, timeoutMs?: number): Promise<Message> {
   const items = page.locator('.notifications-toasts, .notifications-center').locator('.notification-list-item');
-  const item = await withText(items, '.notification-list-item-message', pattern, 'a notification', timeoutMs);
+  const find = (withinMs?: number) =>
+    withText(items, '.notification-list-item-message', pattern, 'a notification', withinMs);
+  // A toast hides by itself, and is not shown at all beside others: all of them are behind the bell.
+  const item = await find(toastMs).catch(async () => {
+    if (!(await page.locator('.notifications-center.visible').isVisible()))
+      await page.locator('[id="status.notifications"]').click();
+    return find(timeoutMs);
+  });
   return {
     ...item,
     dismiss: async () => {

@@ -1,4 +1,4 @@
-import { type IncomingHttpHeaders, request } from 'node:http';
+import { type Agent, type IncomingHttpHeaders, request } from 'node:http';
 import { isObject, type JsonObject, parseJson } from './json.ts';
 
 /** An answer as it arrived, byte for byte, also if it broke off. */
@@ -23,19 +23,21 @@ export interface RawRequest {
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string | Buffer;
   readonly signal?: AbortSignal;
+  /** Shares connections; without it the request brings one of its own. */
+  readonly agent?: Agent;
   readonly onRead?: (text: string) => void;
 }
 
-/** One request over a connection of its own, with nothing decoded and no header added. */
+/** One request, over a connection of its own unless told, with nothing decoded and no header added. */
 export function send(
   url: string,
-  { method = 'POST', headers = {}, body = '', signal, onRead }: RawRequest,
+  { method = 'POST', headers = {}, body = '', signal, agent, onRead }: RawRequest,
 ): Promise<RawAnswer> {
   return new Promise((resolve, reject) => {
     const options = {
       method,
       headers: { 'content-length': String(Buffer.byteLength(body)), ...headers },
-      agent: false,
+      agent: agent ?? false,
     };
     const outgoing = request(url, { ...options, ...(signal ? { signal } : {}) }, (response) => {
       const reads: Buffer[] = [];

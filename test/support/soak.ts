@@ -1,30 +1,40 @@
-import { readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { Agent } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Fault } from '../simulator/contract.ts';
-import { isObject, parseJson } from '../simulator/json.ts';
 import type { RawAnswer } from '../simulator/raw-client.ts';
-import { startSimulator } from '../simulator/simulator.ts';
+import { send } from '../simulator/raw-client.ts';
+import { type Simulator, startSimulator } from '../simulator/simulator.ts';
 import { createRandom } from './mutate.ts';
-import { hurriedPauses, startProxy, type TestProxy, textOfEvents } from './server-proxy.ts';
+import { clientKey, hurriedPauses, startProxy } from './server-proxy.ts';
+import { judgeAnswer, ledgerOutcomes, soakBody, soakDialects, soakPaths } from './soak-answers.ts';
+import type { MemorySample } from './soak-memory.ts';
+
+/** A server under load; its client key is that of the tests. */
+export interface SoakedServer {
+  readonly url: string;
+  readonly stateDirectory: string;
+  /** Ends the cooldowns of every account. */
+  clearAccounts(): Promise<void>;
+  /** Its memory after a collection; absent where it shares a process with others. */
+  readonly memory?: () => Promise<MemorySample>;
+  dispose(): Promise<void>;
+}
 
 export interface SoakOptions {
   /** Asked before each request, with how many were begun. */
   readonly goesOn: (begun: number) => boolean;
   readonly atOnce: number;
-  /** Share of upstream answers that are spoiled, 0 to 1. */
+  /** Share of upstream answers that are spoiled, and of clients that leave in the middle of theirs; 0 to 1. */
   readonly faultShare: number;
+  readonly leavingShare: number;
   readonly seed: number;
-  /** A look at memory this often; absent = none. */
+  /** Between two chunks of an upstream; 0 unless told. */
+  readonly chunkDelayMs?: number;
+  /** A look at memory this often, each at a moment without requests; absent = none. */
   readonly sampleMs?: number;
-}
-
-/** Heap, memory outside of it and open handles at one moment. */
-export interface SoakSample {
-  readonly atMs: number;
-  readonly heapBytes: number;
-  readonly residentBytes: number;
-  readonly handles: number;
+  readonly onSample?: (sample: MemorySample) => void;
+  /** In this process unless told. */
+  readonly startServer?: (baseUrl: string, keys: readonly string[]) => Promise<SoakedServer>;
 }
 
 export interface SoakReport {
@@ -32,6 +42,8 @@ export interface SoakReport {
   readonly whole: number;
   /** Failures that were told as what they are. */
   readonly failed: number;
+  /** Clients that went away in the middle of a stream. */
+  readonly left: number;
   /** Answers that were neither whole nor an error, with what came. */
   readonly wrong: readonly string[];
   /** Requests without an end. */
@@ -39,7 +51,9 @@ export interface SoakReport {
   /** Lines of the ledger that say answered, and answers that the simulator gave to the end. */
   readonly ledgerAnswered: number;
   readonly upstreamAnswered: number;
-  readonly samples: readonly SoakSample[];
+  /** All lines of the ledger. */
+  readonly ledgerLines: number;
+  readonly samples: readonly MemorySample[];
   readonly openStreams: number;
 }
 
@@ -66,145 +80,131 @@ const faults: readonly Fault[] = [
   { kind: 'no-done' },
   { kind: 'crlf' },
 ];
+/** The upstream of a client that leaves never comes to its end, so nobody can count its answer as given. */
+const unending: Fault = { kind: 'stall', afterChunks: 2 };
 
-type Dialect = 'chat' | 'messages' | 'responses';
-const paths = { chat: '/v1/chat/completions', messages: '/v1/messages', responses: '/v1/responses' } as const;
+const keys = ['sk-one', 'sk-two', 'sk-three'];
 
-/** Many streams at once through a proxy whose upstream fails now and then; the text of each is compared. */
-export async function soak({ goesOn, atOnce, faultShare, seed, sampleMs }: SoakOptions): Promise<SoakReport> {
-  const random = createRandom(seed);
-  const keys = ['sk-one', 'sk-two', 'sk-three'];
-  const simulator = await startSimulator({ keepRequests: 50 });
-  for (const key of keys) simulator.addKey(key);
+async function startHere(baseUrl: string): Promise<SoakedServer> {
   const server = await startProxy({
     accounts: Object.fromEntries(keys.map((key) => [key.slice(3), key])),
-    baseUrl: simulator.baseUrl,
+    baseUrl,
     clock: { ...hurriedPauses(50), now: () => Date.now() },
-    random,
     settings: { ACCOUNT_STRATEGY: 'round-robin' },
     // What tests collect would grow all the while.
     onSnapshot: () => {},
     logger: { debug() {}, info() {}, warn() {}, error() {} },
   });
+  return {
+    ...server,
+    async clearAccounts() {
+      for (const key of keys) await server.proxy.clearAccount(key.slice(3));
+    },
+  };
+}
+
+/** Scripts one fault for the story with this number; a fault nobody came for is forgotten with its story. */
+function scriptFaults(simulator: Simulator): Map<string, Fault> {
+  const spoiled = new Map<string, Fault>();
+  for (const fault of [...faults, unending])
+    simulator.fail({
+      fault,
+      times: Number.POSITIVE_INFINITY,
+      when(body) {
+        if (spoiled.size === 0) return false;
+        const [, number = ''] = /story (\d+) /.exec(JSON.stringify(body)) ?? [];
+        return spoiled.get(number) === fault && spoiled.delete(number);
+      },
+    });
+  return spoiled;
+}
+
+/** Many streams at once through a proxy whose upstream fails now and then; the text of each is compared. */
+export async function soak(options: SoakOptions): Promise<SoakReport> {
+  const { goesOn, atOnce, faultShare, leavingShare, seed, chunkDelayMs = 0, sampleMs } = options;
+  const random = createRandom(seed);
+  const simulator = await startSimulator({ keepRequests: 50 });
+  for (const key of keys) simulator.addKey(key);
+  if (chunkDelayMs > 0) simulator.script({ answer: { chunkDelayMs }, times: Number.POSITIVE_INFINITY });
+  const spoiled = scriptFaults(simulator);
+  const server = await (options.startServer ?? startHere)(simulator.baseUrl, keys);
+  // Two requests in three reuse a connection, the others bring one of their own.
+  const agent = new Agent({ keepAlive: true });
   const wrong: string[] = [];
-  let begun = 0;
-  let whole = 0;
-  let failed = 0;
-  let stuck = 0;
+  let [begun, whole, failed, left, stuck] = [0, 0, 0, 0, 0];
 
   const ask = async (number: number) => {
-    const dialect = (['chat', 'messages', 'responses'] as const)[number % 3] ?? 'chat';
+    const dialect = soakDialects[number % 3] ?? 'chat';
     const words = `story ${number} ${'word '.repeat(5 + Math.floor(random() * 40))}end`;
-    if (random() < faultShare)
-      simulator.fail({
-        fault: faults[Math.floor(random() * faults.length)] ?? { kind: 'html' },
-        when: (body) => JSON.stringify(body).includes(`story ${number} `),
+    const leaves = random() < leavingShare;
+    const fault = random() < faultShare ? faults[Math.floor(random() * faults.length)] : undefined;
+    if (leaves) spoiled.set(String(number), unending);
+    else if (fault !== undefined) spoiled.set(String(number), fault);
+    const gone = new AbortController();
+    const late = setTimeout(() => gone.abort('stuck'), stuckMs);
+    let answer: RawAnswer | string;
+    try {
+      answer = await send(server.url + soakPaths[dialect], {
+        headers: { authorization: `Bearer ${clientKey}` },
+        body: soakBody(dialect, words),
+        signal: gone.signal,
+        ...(random() < 0.67 && { agent }),
+        ...(leaves && { onRead: (text: string) => isStream(text) && gone.abort('left') }),
       });
-    const answer = await Promise.race([
-      server.raw(paths[dialect], { body: JSON.stringify(bodyOf(dialect, words)) }).catch(String),
-      delay(stuckMs, 'stuck' as const, { ref: false }),
-    ]);
-    if (answer === 'stuck') return void stuck++;
+    } catch (error) {
+      answer = String(error);
+    } finally {
+      clearTimeout(late);
+      spoiled.delete(String(number));
+    }
+    if (gone.signal.reason === 'stuck') return void stuck++;
+    if (gone.signal.reason === 'left') return void left++;
     if (typeof answer === 'string') return void wrong.push(`no answer: ${answer}`);
     const verdict = judgeAnswer(dialect, answer, `Echo: ${words}`);
     if (verdict === 'whole') whole++;
     else if (verdict === 'failed') failed++;
     else wrong.push(`${dialect}: ${answer.status} ${answer.end} ${answer.text.slice(-300)}`);
   };
-  const worker = async () => {
-    while (goesOn(begun)) {
-      const number = begun++;
-      await ask(number);
-      // A cooldown is right, and leaves less to test: accounts are ready again soon.
-      if (number % 20 === 0) for (const key of keys) await server.proxy.clearAccount(key.slice(3));
-    }
-  };
-  const samples: SoakSample[] = [];
-  const over = new AbortController();
-  const sampling = sampleMs === undefined ? undefined : sample(samples, sampleMs, over.signal);
-  try {
+
+  const samples: MemorySample[] = [];
+  const load = async (until: (begun: number) => boolean) => {
+    const worker = async () => {
+      while (goesOn(begun) && until(begun)) {
+        const number = begun++;
+        await ask(number);
+        // A cooldown is right, and leaves less to test: accounts are ready again soon.
+        if (number % 20 === 0) await server.clearAccounts();
+      }
+    };
     await Promise.all(Array.from({ length: atOnce }, worker));
-    over.abort();
-    await sampling;
     await simulator.until(() => simulator.openStreams === 0, AbortSignal.timeout(stuckMs)).catch(() => {});
+  };
+  try {
+    while (goesOn(begun)) {
+      const pauseMs = sampleMs === undefined ? Number.POSITIVE_INFINITY : Date.now() + sampleMs;
+      await load(() => Date.now() < pauseMs);
+      if (sampleMs === undefined || server.memory === undefined) continue;
+      // What ends half a second after its request, such as the rest of a body, is not held.
+      await delay(1_000);
+      const sample = await server.memory();
+      samples.push(sample);
+      options.onSample?.(sample);
+    }
+    const outcomes = await ledgerOutcomes(server.stateDirectory);
     return {
       requests: begun,
-      whole,
-      failed,
-      wrong,
-      stuck,
-      ledgerAnswered: await answeredInLedger(server),
+      ...{ whole, failed, left, wrong, stuck, samples },
+      ledgerAnswered: outcomes.get('answered') ?? 0,
+      ledgerLines: [...outcomes.values()].reduce((sum, count) => sum + count, 0),
       upstreamAnswered: simulator.answered(),
-      samples,
       openStreams: simulator.openStreams,
     };
   } finally {
-    over.abort();
+    agent.destroy();
     await server.dispose();
     await simulator.close();
   }
 }
 
-function bodyOf(dialect: Dialect, text: string): object {
-  const messages = [{ role: 'user', content: text }];
-  const model = 'qwen3-coder-plus';
-  if (dialect === 'chat') return { model, messages, stream: true };
-  if (dialect === 'messages') return { model, messages, stream: true, max_tokens: 4_000 };
-  return { model, input: text, stream: true, store: false };
-}
-
-function judgeAnswer(dialect: Dialect, answer: RawAnswer, expected: string): 'whole' | 'failed' | 'wrong' {
-  if (answer.status !== 200) return typeof answer.error.message === 'string' ? 'failed' : 'wrong';
-  const last = answer.events.at(-1);
-  const text =
-    dialect === 'chat'
-      ? textOfEvents(answer)
-      : answer.events
-          .map(({ type, delta }) => {
-            if (type === 'response.output_text.delta') return delta;
-            return type === 'content_block_delta' && isObject(delta) ? delta.text : '';
-          })
-          .join('');
-  const isEnded =
-    dialect === 'chat'
-      ? answer.text.endsWith('data: [DONE]\n\n')
-      : last?.type === (dialect === 'messages' ? 'message_stop' : 'response.completed');
-  if (isEnded) return text === expected ? 'whole' : 'wrong';
-  const isError = last !== undefined && ('error' in last || last.type === 'response.failed');
-  return isError && expected.startsWith(text) ? 'failed' : 'wrong';
-}
-
-async function answeredInLedger(server: TestProxy): Promise<number> {
-  const folder = join(server.stateDirectory, 'usage');
-  const texts = await Promise.all((await readdir(folder)).map((name) => readFile(join(folder, name), 'utf8')));
-  return texts
-    .flatMap((text) => text.split('\n'))
-    .map(parseJson)
-    .filter((entry) => isObject(entry) && entry.outcome === 'answered').length;
-}
-
-async function sample(samples: SoakSample[], everyMs: number, signal: AbortSignal): Promise<void> {
-  const collect: unknown = Reflect.get(globalThis, 'gc');
-  while (!signal.aborted) {
-    await delay(everyMs, undefined, { signal, ref: false }).catch(() => {});
-    if (typeof collect === 'function') collect();
-    const { heapUsed, rss } = process.memoryUsage();
-    samples.push({
-      atMs: Date.now(),
-      heapBytes: heapUsed,
-      residentBytes: rss,
-      handles: process.getActiveResourcesInfo().length,
-    });
-  }
-}
-
-/** Change per hour of a figure over the second half of the samples, by least squares. */
-export function slopePerHour(samples: readonly SoakSample[], figure: (sample: SoakSample) => number): number {
-  const half = samples.slice(Math.floor(samples.length / 2));
-  const hours = half.map(({ atMs }) => atMs / 3_600_000);
-  const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
-  const [meanX, meanY] = [mean(hours), mean(half.map(figure))];
-  const covariance = half.reduce((sum, each, index) => sum + ((hours[index] ?? 0) - meanX) * (figure(each) - meanY), 0);
-  const variance = hours.reduce((sum, hour) => sum + (hour - meanX) ** 2, 0);
-  return variance === 0 ? 0 : covariance / variance;
-}
+/** The beginning of an event stream, and not of a refusal. */
+const isStream = (text: string) => /^(?:event|data|:)/m.test(text);

@@ -65,6 +65,9 @@ const policies: Readonly<Partial<Record<ErrorCode, Policy>>> = {
   upstream_protocol: cooling(5 * second, minute, true),
 };
 
+/** Names of models come from clients: of an account's entries about single ones the latest are kept. */
+const maximumModelEntries = 100;
+
 /** One thing that keeps an account, or one model of it, from serving. */
 export interface HealthEntry {
   readonly code: ErrorCode;
@@ -134,7 +137,13 @@ export function afterFailure(health: Health, error: GatewayError, model: string,
     ...(error.fix !== undefined && { fix: error.fix }),
     ...(error.window !== undefined && { window: error.window }),
   };
-  return [...remembered.filter((other) => !isSame(other)), entry];
+  return latestOfModels([...remembered.filter((other) => !isSame(other)), entry]);
+}
+
+/** The same without the oldest of too many entries about models; those of the whole account all stay. */
+function latestOfModels(entries: Health): Health {
+  let tooMany = entries.filter(({ model }) => model !== undefined).length - maximumModelEntries;
+  return tooMany <= 0 ? entries : entries.filter(({ model }) => model === undefined || tooMany-- <= 0);
 }
 
 /**

@@ -241,4 +241,13 @@ describe('health', () => {
     assert.equal(standing(health, model, now).state, 'unauthorized');
     assert.equal(standing(health, model, now + minute).state, 'ready');
   });
+  it('keeps the latest hundred models that failed, and everything about the whole account', () => {
+    let health: Health = failed('unauthorized');
+    for (let number = 0; number < 300; number++)
+      health = afterFailure(health, failure('model_not_found'), `invented-${number}`, now + number);
+    assert.deepEqual(
+      health.map((entry) => entry.model),
+      [undefined, ...Array.from({ length: 100 }, (_, index) => `invented-${index + 200}`)],
+    );
+  });
 });

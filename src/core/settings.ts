@@ -52,6 +52,8 @@ export interface ProxySettings {
   readonly logFileLimit: number;
   /** How long the usage ledger is kept. A month is the least: the longest quota window is counted from it. */
   readonly usageRetentionDays: number;
+  /** All request bodies together that are held at once, unpacked. Never less than one body may be. */
+  readonly uploadLimitBytes: number;
   readonly oauth: OAuthSettings;
   /** The editor's; without it the environment's proxy variables count. */
   readonly network?: NetworkSettings;
@@ -143,6 +145,7 @@ const schemas = {
   DEBUG_LOG: boolean,
   LOG_FILE_LIMIT: wholeNumber(1, 10_000),
   USAGE_RETENTION_DAYS: wholeNumber(32, 3_650),
+  UPLOAD_LIMIT_MIB: wholeNumber(64, 65_536),
   QWEN_BASE_URL: url,
   QWEN_CLIENT_ID: token,
   QWEN_CLIENT_SECRET: token,
@@ -206,6 +209,7 @@ export function parseSettings(
     debugLog: read('DEBUG_LOG') ?? false,
     logFileLimit: read('LOG_FILE_LIMIT') ?? 20,
     usageRetentionDays: read('USAGE_RETENTION_DAYS') ?? 365,
+    uploadLimitBytes: (read('UPLOAD_LIMIT_MIB') ?? 256) * 1024 * 1024,
     oauth: {
       clientId: read('QWEN_CLIENT_ID') ?? 'f0304373b74a44d2b584a3fb70ca9e56',
       clientSecret: read('QWEN_CLIENT_SECRET'),

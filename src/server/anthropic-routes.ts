@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ErrorDialect } from '../core/dialect.ts';
 import type { JsonObject } from '../core/json.ts';
-import { readJsonBody } from './body.ts';
+import type { ReadJsonBody } from './body.ts';
 import { checkClientKey, type GuardPolicy } from './guard.ts';
 import { sendJson } from './respond.ts';
 
@@ -48,7 +48,11 @@ export const anthropicMethods: Readonly<Record<string, string>> = {
 export function registerAnthropicRoutes(
   route: Route,
   surface: AnthropicSurface,
-  { policy, bodyLimitBytes }: { readonly policy: () => GuardPolicy; readonly bodyLimitBytes: number },
+  {
+    policy,
+    bodyLimitBytes,
+    readBody,
+  }: { readonly policy: () => GuardPolicy; readonly bodyLimitBytes: number; readonly readBody: ReadJsonBody },
 ): void {
   route('GET', '/anthropic/v1/models', surface.errors, (visit) => answerModels(visit, surface, policy()));
   // Ids hold slashes, and not every client escapes them.
@@ -56,7 +60,7 @@ export function registerAnthropicRoutes(
   for (const path of ['/anthropic/v1/messages/count_tokens', '/v1/messages/count_tokens'])
     route('POST', path, surface.errors, async ({ request, response, requestId }) => {
       checkClientKey(request.headers, policy());
-      const body = await readJsonBody(request, bodyLimitBytes);
+      const body = await readBody(request, bodyLimitBytes);
       const gone = new AbortController();
       response.once('close', () => gone.abort());
       const userAgent = request.headers['user-agent'];

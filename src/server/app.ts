@@ -16,7 +16,7 @@ import {
   speaksAnthropic,
 } from './anthropic-routes.ts';
 import { handleAuthRoute } from './auth-routes.ts';
-import { readJsonBody } from './body.ts';
+import { type ReadJsonBody, readJsonBody } from './body.ts';
 import { checkAdminKey, checkClientKey, checkOrigin, checkTarget, type GuardPolicy } from './guard.ts';
 import { createLazyRouter } from './lazy-router.ts';
 import { limits } from './limits.ts';
@@ -27,14 +27,15 @@ import { normalisePath, unknownUrl } from './path.ts';
 import { createNodeExchange, refuse, sendJson } from './respond.ts';
 import { type ResponsesRoutesOptions, registerResponsesRoutes } from './responses-routes.ts';
 import type { Route } from './router.ts';
+import { createUploadBudget } from './upload-budget.ts';
 import type { WindowOwner } from './window-owner.ts';
 import { registerWindowRoutes } from './window-routes.ts';
 
 export interface AppOptions
   extends ModelsRoutesOptions,
     MetricsRouteOptions,
-    Omit<ResponsesRoutesOptions, 'bodyLimitBytes'> {
-  readonly settings: () => Pick<ProxySettings, 'stream'>;
+    Omit<ResponsesRoutesOptions, 'bodyLimitBytes' | 'readBody'> {
+  readonly settings: () => Pick<ProxySettings, 'stream' | 'uploadLimitBytes'>;
   readonly dialects: readonly Dialect[];
   /** Shapes the errors of requests that belong to no dialect. */
   readonly errors: ErrorDialect;
@@ -76,6 +77,8 @@ export function createApp(options: AppOptions): RequestListener {
   const concurrencyLimit = options.concurrencyLimit ?? limits.concurrentRequests;
   const bodyLimitBytes = options.bodyLimitBytes ?? limits.bodyBytes;
   let openRequests = 0;
+  const uploads = createUploadBudget(() => options.settings().uploadLimitBytes);
+  const readBody: ReadJsonBody = (request, limitBytes) => readJsonBody(request, limitBytes, uploads);
   const open = openUntil(options.stopping);
   const routes: Route[] = [];
   /** By method and path, where nothing has to be matched: most requests go there, and routing them costs a tenth of their time. */
@@ -93,6 +96,8 @@ export function createApp(options: AppOptions): RequestListener {
         await handle(visit);
       } catch (thrown) {
         answerError(visit, dialect ?? errorsOf(visit.request), toGatewayError(thrown));
+      } finally {
+        uploads.release(visit.request);
       }
     };
     if (!/[:*]/.test(path)) exact.set(`${method} ${path}`, answer);
@@ -125,7 +130,13 @@ export function createApp(options: AppOptions): RequestListener {
         options.onOpenRequests(++openRequests);
         let release = () => {};
         try {
-          const decoded = dialect.decodeRequest(await readJsonBody(request, bodyLimitBytes), options.settings());
+          const decoded = dialect.decodeRequest(await readBody(request, bodyLimitBytes), options.settings());
+          if ((decoded.model?.length ?? 0) > limits.modelNameLength)
+            throw new GatewayError(
+              'invalid_request',
+              `A model's name is at most ${limits.modelNameLength} characters long.`,
+              { param: 'model' },
+            );
           options.stopping.throwIfAborted();
           release = options.admit(key, decoded.model);
           const exchange = createNodeExchange({
@@ -144,7 +155,7 @@ export function createApp(options: AppOptions): RequestListener {
         }
       });
 
-  registerAnthropicRoutes(route, anthropic, { policy, bodyLimitBytes });
+  registerAnthropicRoutes(route, anthropic, { policy, bodyLimitBytes, readBody });
   route('GET', '/health', undefined, ({ response, requestId }) =>
     sendJson(response, 200, { 'cache-control': 'no-store', 'x-request-id': requestId }, options.health()),
   );
@@ -153,18 +164,20 @@ export function createApp(options: AppOptions): RequestListener {
   registerResponsesRoutes((method, path, handle) => route(method, path, undefined, handle), {
     ...options,
     bodyLimitBytes,
+    readBody,
   });
   for (const path of ['/auth/initiate', '/auth/poll'] as const)
     route('POST', path, undefined, async ({ request, response, requestId }) => {
       checkAdminKey(request.headers, policy());
       const body =
-        request.headers['content-length'] === '0' || !hasBody(request) ? {} : await readJsonBody(request, 64 * 1024);
+        request.headers['content-length'] === '0' || !hasBody(request) ? {} : await readBody(request, 64 * 1024);
       const { status, answer } = await handleAuthRoute(path, body, options);
       sendJson(response, status, { 'cache-control': 'no-store', 'x-request-id': requestId }, answer);
     });
 
   const { windows } = options;
-  if (windows) registerWindowRoutes((method, path, handle) => route(method, path, undefined, handle), windows);
+  if (windows)
+    registerWindowRoutes((method, path, handle) => route(method, path, undefined, handle), windows, readBody);
 
   const methods: Readonly<Record<string, string>> = {
     '/health': 'GET, HEAD',

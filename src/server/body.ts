@@ -3,14 +3,25 @@ import type { Transform } from 'node:stream';
 import * as zlib from 'node:zlib';
 import { GatewayError } from '../core/errors.ts';
 import { rememberSource } from '../core/json-splice.ts';
+import { createByteCollector } from './byte-collector.ts';
+import { formatBytes } from './format-bytes.ts';
 import { limits } from './limits.ts';
+import type { UploadBudget } from './upload-budget.ts';
+
+/** Reads the body of a request; at most so many bytes of it. */
+export type ReadJsonBody = (request: IncomingMessage, limitBytes: number) => Promise<unknown>;
 
 /**
- * Reads a request body as JSON. Counted while it streams in, so an endless upload costs no more than the limit.
- * @throws GatewayError `body_too_large`, or `invalid_request` for what is not JSON or not UTF-8.
+ * Reads a request body as JSON. Counted while it streams in, so an endless upload costs no more than the limit. What it
+ * takes of the budget stays with the request, whose end gives it back.
+ * @throws GatewayError `body_too_large`, `too_many_requests`, or `invalid_request` for what is not JSON or not UTF-8.
  */
-export async function readJsonBody(request: IncomingMessage, limitBytes: number): Promise<unknown> {
-  const bytes = await readBody(request, limitBytes);
+export async function readJsonBody(
+  request: IncomingMessage,
+  limitBytes: number,
+  budget: UploadBudget,
+): Promise<unknown> {
+  const bytes = await readBody(request, limitBytes, budget);
   if (bytes.length === 0)
     throw new GatewayError('invalid_request', 'The request has no body; a JSON object is expected.');
   let text: string;
@@ -61,9 +72,6 @@ function endOfString(json: string, start: number): number {
   return -1;
 }
 
-const mebibyte = 1024 * 1024;
-const formatBytes = (bytes: number) => (bytes % mebibyte === 0 ? `${bytes / mebibyte} MiB` : `${bytes} bytes`);
-
 type Decoder = (() => Transform) | undefined;
 
 /** Codings of RFC 9110 that clients use; Codex compresses with zstd, which Node has from 22.15 on. */
@@ -93,17 +101,22 @@ function decoderOf(request: IncomingMessage): Decoder {
   return decoder;
 }
 
-/** The limit counts what has been unpacked, while it comes: a small upload can hold a large one. */
-async function readBody(request: IncomingMessage, limitBytes: number): Promise<Buffer> {
+/** The limits count what has been unpacked, while it comes: a small upload can hold a large one. */
+async function readBody(request: IncomingMessage, limitBytes: number, budget: UploadBudget): Promise<Buffer> {
   const tooLarge = () =>
     new GatewayError('body_too_large', `The request body is larger than ${formatBytes(limitBytes)}.`);
-  if (Number(request.headers['content-length'] ?? 0) > limitBytes) throw tooLarge();
+  const announcedBytes = Number(request.headers['content-length'] ?? 0);
+  if (announcedBytes > limitBytes) throw tooLarge();
   const unpack = decoderOf(request)?.();
+  budget.check(announcedBytes);
   return new Promise((resolve, reject) => {
     const source = unpack ?? request;
-    const parts: Buffer[] = [];
+    const parts = createByteCollector();
     let bytes = 0;
+    let isOver = false;
     const finish = (settle: () => void) => {
+      if (isOver) return;
+      isOver = true;
       source.off('data', onData).off('end', onEnd);
       request.off('error', onGone).off('aborted', onGone);
       if (unpack !== undefined) {
@@ -112,21 +125,28 @@ async function readBody(request: IncomingMessage, limitBytes: number): Promise<B
       }
       settle();
     };
+    const fail = (error: GatewayError) =>
+      finish(() => {
+        budget.giveBack(bytes);
+        reject(error);
+      });
     const onData = (part: Buffer) => {
       bytes += part.length;
-      if (bytes > limitBytes) return finish(() => reject(tooLarge()));
-      parts.push(part);
+      const refusal = budget.take(part.length);
+      if (bytes > limitBytes) return fail(tooLarge());
+      if (refusal !== undefined) return fail(refusal);
+      parts.add(part);
     };
-    const onEnd = () => finish(() => resolve(Buffer.concat(parts)));
-    const onGone = () => finish(() => reject(new GatewayError('client_gone', 'The client left while it was sending.')));
+    const onEnd = () =>
+      finish(() => {
+        budget.hold(request, bytes);
+        resolve(parts.all());
+      });
+    const onGone = () => fail(new GatewayError('client_gone', 'The client left while it was sending.'));
     request.on('error', onGone).on('aborted', onGone);
     // A stream that fails after it was given up must not be nobody's error.
     unpack?.on('error', (cause) =>
-      finish(() =>
-        reject(
-          new GatewayError('invalid_request', 'The request body is not what its Content-Encoding says.', { cause }),
-        ),
-      ),
+      fail(new GatewayError('invalid_request', 'The request body is not what its Content-Encoding says.', { cause })),
     );
     source.on('data', onData).on('end', onEnd);
     if (unpack !== undefined) request.pipe(unpack);

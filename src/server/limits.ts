@@ -2,6 +2,8 @@
 export const limits = {
   /** Request body: long agent histories with images are tens of megabytes. */
   bodyBytes: 64 * 1024 * 1024,
+  /** A model's name, in characters: it is kept with the request, in the ledger and beside failures. */
+  modelNameLength: 256,
   /** Arrays and objects in one another. Real requests have some tens; what recurses over them has a stack to lose. */
   bodyDepth: 256,
   /** All headers of a request together, and its URL. */

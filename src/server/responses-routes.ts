@@ -1,13 +1,14 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { GatewayError } from '../core/errors.ts';
 import { idHeaders } from './anthropic-routes.ts';
-import { readJsonBody } from './body.ts';
+import type { ReadJsonBody } from './body.ts';
 import { checkClientKey, type GuardPolicy } from './guard.ts';
 import { sendJson } from './respond.ts';
 
 export interface ResponsesRoutesOptions {
   readonly policy: () => GuardPolicy;
   readonly bodyLimitBytes: number;
+  readonly readBody: ReadJsonBody;
   /** Counts the input of a Responses body. @throws GatewayError `invalid_request` naming the field. */
   readonly countResponseInput: (
     body: unknown,
@@ -32,11 +33,11 @@ export type RegisterResponsesRoute = (
  */
 export function registerResponsesRoutes(
   register: RegisterResponsesRoute,
-  { policy, bodyLimitBytes, countResponseInput }: ResponsesRoutesOptions,
+  { policy, bodyLimitBytes, readBody, countResponseInput }: ResponsesRoutesOptions,
 ): void {
   register('POST', '/v1/responses/input_tokens', async ({ request, response, requestId }) => {
     checkClientKey(request.headers, policy());
-    const body = await readJsonBody(request, bodyLimitBytes);
+    const body = await readBody(request, bodyLimitBytes);
     const gone = new AbortController();
     response.once('close', () => gone.abort());
     const userAgent = request.headers['user-agent'];

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { GatewayError } from '../core/errors.ts';
 import { internalPaths } from '../core/window-protocol.ts';
-import { readJsonBody } from './body.ts';
+import type { ReadJsonBody } from './body.ts';
 import { sendJson } from './respond.ts';
 import type { WindowOwner } from './window-owner.ts';
 
@@ -16,7 +16,11 @@ export type RegisterRoute = (
 ) => void;
 
 /** The routes of the windows of one install. They ask for no client key: every word is proven with the control secret. */
-export function registerWindowRoutes(register: RegisterRoute, windows: () => WindowOwner | undefined): void {
+export function registerWindowRoutes(
+  register: RegisterRoute,
+  windows: () => WindowOwner | undefined,
+  readBody: ReadJsonBody,
+): void {
   const owner = (): WindowOwner => {
     const present = windows();
     if (present === undefined) throw new GatewayError('not_found', 'No windows share this server.');
@@ -33,10 +37,10 @@ export function registerWindowRoutes(register: RegisterRoute, windows: () => Win
     sendJson(response, 200, noStore, { ...owner().identity(nonce) });
   });
   register('POST', internalPaths.session, async ({ request, response }) =>
-    sendJson(response, 200, noStore, owner().openSession(await readJsonBody(request, bodyBytes))),
+    sendJson(response, 200, noStore, owner().openSession(await readBody(request, bodyBytes))),
   );
   register('POST', internalPaths.call, async ({ request, response }) =>
-    sendJson(response, 200, noStore, await owner().call(await readJsonBody(request, bodyBytes))),
+    sendJson(response, 200, noStore, await owner().call(await readBody(request, bodyBytes))),
   );
   register('GET', internalPaths.events, ({ request, response }) =>
     owner().sendEvents(query(request, 'session'), request, response),

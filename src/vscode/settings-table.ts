@@ -28,6 +28,7 @@ export const settingKeys: Readonly<Record<EditorSettingName, string>> = {
   DEBUG_LOG: 'debugLog',
   LOG_FILE_LIMIT: 'logFileLimit',
   USAGE_RETENTION_DAYS: 'usageRetentionDays',
+  UPLOAD_LIMIT_MIB: 'uploadLimitMib',
   QWEN_BASE_URL: 'oauth.baseUrl',
   QWEN_CLIENT_ID: 'oauth.clientId',
   QWEN_DEVICE_CODE_ENDPOINT: 'oauth.deviceCodeEndpoint',

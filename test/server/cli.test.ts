@@ -108,6 +108,7 @@ describe('cli', () => {
       CACHE_MARKERS: 'x',
       LOG_FILE_LIMIT: '0',
       USAGE_RETENTION_DAYS: '31',
+      UPLOAD_LIMIT_MIB: '63',
       QWEN_BASE_URL: 'x',
       QWEN_CLIENT_ID: ' ',
       QWEN_CLIENT_SECRET: ' ',

@@ -181,6 +181,26 @@ describe('server: what is no request, or more than one', () => {
       assert.equal(rawBody.match(/"model"/g)?.length, 1);
       assert.ok(!rawBody.includes('evil') && !rawBody.includes('"a"'));
     });
+    it('a model’s name as long as a body is refused, and kept nowhere', async () => {
+      const name = 'm'.repeat(limits.modelNameLength + 1);
+      const { messages } = chatRequest();
+      for (const [path, fields] of [
+        ['/v1/chat/completions', { messages }],
+        ['/v1/messages', { messages, max_tokens: 9 }],
+        ['/v1/responses', { input: 'x' }],
+        ['/v1/embeddings', { input: 'x' }],
+        ['/v1/completions', { prompt: 'x' }],
+      ] as const) {
+        const { status, error } = await server.raw(path, { body: JSON.stringify({ model: name, ...fields }) });
+        assert.equal(status, 400, path);
+        assert.match(String(error.message), /at most 256 characters/, path);
+      }
+      assert.equal(simulator.requests.length, 0);
+      assert.ok(!JSON.stringify(await server.proxy.watchRequests()).includes(name));
+      const longest = chatRequest({ model: name.slice(1) });
+      assert.notEqual((await server.raw('/v1/chat/completions', { body: JSON.stringify(longest) })).status, 400);
+      await server.proxy.clearAccount('one');
+    });
     it('256 levels are taken', async () => {
       const value = nested(limits.bodyDepth - 1);
       assert.equal((await server.raw('/v1/chat/completions', { body: inEach[0]?.[1](value) ?? '' })).status, 200);

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { parseSettings } from '../../src/core/settings.ts';
 import { limits } from '../../src/server/limits.ts';
 
 const root = join(import.meta.dirname, '..', '..');
@@ -34,9 +35,9 @@ describe('promises', () => {
       const [, name, shown] = /^\| `(\w+)` *\| ([^|]+?) *\|/.exec(row) ?? [];
       return name === undefined ? [] : [[name, shown]];
     });
-    assert.deepEqual(
-      listed,
-      Object.entries(limits).map(([name, limit]) => [name, value(name, limit)]),
-    );
+    assert.deepEqual(listed, [
+      ...Object.entries(limits).map(([name, limit]) => [name, value(name, limit)]),
+      ['UPLOAD_LIMIT_MIB', value('Bytes', parseSettings({}, { port: 0 }).settings.uploadLimitBytes)],
+    ]);
   });
 });

@@ -139,6 +139,15 @@ const rows: Readonly<Record<SettingName, Row>> = {
     bad: ['31', '3651', 'long', 40.5],
     read: (settings) => settings.usageRetentionDays,
   },
+  UPLOAD_LIMIT_MIB: {
+    good: [
+      ['64', 64 * 1024 * 1024],
+      [65_536, 64 * 1024 ** 3],
+    ],
+    // One body may be 64 MiB: less would never take it.
+    bad: ['63', '65537', 'much', 100.5],
+    read: (settings) => settings.uploadLimitBytes,
+  },
   QWEN_BASE_URL: {
     ...urls,
     good: [['https://q.example/', 'https://q.example/api/v1/oauth2/token']],
@@ -190,6 +199,7 @@ describe('settings', () => {
       debugLog: false,
       logFileLimit: 20,
       usageRetentionDays: 365,
+      uploadLimitBytes: 256 * 1024 * 1024,
       oauth: {
         clientId: 'f0304373b74a44d2b584a3fb70ca9e56',
         clientSecret: undefined,

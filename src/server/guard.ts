@@ -65,8 +65,12 @@ export function checkTarget({
   rawHeaders,
   headers,
 }: Pick<IncomingMessage, 'url' | 'rawHeaders' | 'headers'>): void {
-  const hosts = rawHeaders.filter((name, index) => index % 2 === 0 && name.toLowerCase() === 'host');
-  if (hosts.length > 1) throw new GatewayError('invalid_request', 'The request has more than one Host header.');
+  let hosts = 0;
+  for (let at = 0; at < rawHeaders.length; at += 2)
+    if (rawHeaders[at]?.length === 4 && rawHeaders[at]?.toLowerCase() === 'host') hosts++;
+  if (hosts > 1) throw new GatewayError('invalid_request', 'The request has more than one Host header.');
+  // Nearly every request names a path and nothing else.
+  if (url.startsWith('/')) return;
   const authority = /^[a-z][a-z0-9+.-]*:\/\/([^/?#]*)/i.exec(url)?.[1];
   if (authority !== undefined && authority.toLowerCase() !== headers.host?.toLowerCase())
     throw new GatewayError('forbidden', 'Requests to other servers are not passed on here.', {

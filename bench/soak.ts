@@ -1,7 +1,7 @@
 /**
  * Two hundred streams at once, for half an hour, before an upstream of which one answer in twenty is spoiled:
  *
- *   npm run build && node bench/soak.ts [--minutes 30] [--streams 200] [--faults 0.05] [--leaving 0.02] [--pace 40] [--seed n]
+ *   node esbuild.mjs --production && node bench/soak.ts [--minutes 30] [--streams 200] [--faults 0.05] [--leaving 0.02] [--pace 40] [--seed n]
  *
  * The server that ships runs in a process of its own, so the memory shown is its alone; upstream and clients share this one.
  * `--pace` is the upstream's pause between two chunks, in milliseconds. The text of every stream is compared. Every

@@ -15,9 +15,8 @@ export const soakPaths: Readonly<Record<SoakDialect, string>> = {
 };
 
 /** A streamed request of the dialect with one message. */
-export function soakBody(dialect: SoakDialect, text: string): string {
+export function soakBody(dialect: SoakDialect, text: string, model = 'qwen3-coder-plus'): string {
   const messages = [{ role: 'user', content: text }];
-  const model = 'qwen3-coder-plus';
   if (dialect === 'chat') return JSON.stringify({ model, messages, stream: true });
   if (dialect === 'messages') return JSON.stringify({ model, messages, stream: true, max_tokens: 4_000 });
   return JSON.stringify({ model, input: text, stream: true, store: false });

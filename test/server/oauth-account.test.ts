@@ -87,6 +87,21 @@ describe('a signed-in account behind the server', () => {
     assert.deepEqual(await stateOf(), ['qwen ready']);
   });
 
+  for (const [what, jumpMs] of [
+    ['set back', -24 * 3_600_000],
+    ['set forward, as after sleep', 24 * 3_600_000],
+  ] as const)
+    it(`renews its token as ever when the clock is ${what}`, async () => {
+      await signIn();
+      simulator.oauth.revokeAccessTokens();
+      assert.equal((await chat()).status, 200);
+      clock.set(clock.now() + jumpMs);
+      simulator.oauth.revokeAccessTokens();
+      assert.equal((await chat()).status, 200);
+      assert.deepEqual(await stateOf(), ['qwen ready']);
+      assert.equal(simulator.oauth.refreshCount, 2);
+    });
+
   it('is out, without a loop, when the service has ended', async () => {
     await signIn();
     simulator.oauth.serviceEnded = true;

@@ -142,7 +142,9 @@ export function createOAuthDeviceKind(options: OAuthDeviceKindOptions): AccountK
       if (error.code !== 'token_expired' && error.code !== 'unauthorized') return error;
       const spent = used.authorization.slice('Bearer '.length);
       const last = renewedAfterRefusal.get(account.id);
-      if (last?.accessToken === spent && clock.now() - last.atMs < justRenewedMs) return serviceEnded(error);
+      const agoMs = last?.accessToken === spent ? clock.now() - last.atMs : Number.POSITIVE_INFINITY;
+      // A renewal in the future is one from before the clock was set back, and so not known to be a moment ago.
+      if (agoMs >= 0 && agoMs < justRenewedMs) return serviceEnded(error);
       try {
         const { account: renewed, isRefreshed } = await renew(account, spent, signal);
         // A token that another window brought may be old: it proves nothing when it is refused.

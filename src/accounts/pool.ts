@@ -159,7 +159,8 @@ export function createPool(options: PoolOptions): Pool {
         .toSorted((a, b) => (a.standing.untilMs ?? 0) - (b.standing.untilMs ?? 0))[0];
       // Accounts that wait for the user or for a quota are no alternative: whoever is left is as good as alone.
       const isLone = able.filter(({ standing }) => standing.state === 'ready' || standing.transient).length === 1;
-      const mayTry = !trialOpen && clock.now() - lastTrialMs >= trialIntervalMs;
+      // Of a trial in the future it is only known that it was before the clock was set back.
+      const mayTry = !trialOpen && Math.abs(clock.now() - lastTrialMs) >= trialIntervalMs;
       if (trial && (isLone || mayTry)) {
         if (!isLone) {
           trialOpen = true;

@@ -15,6 +15,8 @@ export function createWatchdog(clock: Clock, silenceMs: number, onSilence: () =>
   let isStopped = false;
   const watch = (): (() => void) =>
     clock.after(Math.max(1, touchedMs + silenceMs - clock.now()), () => {
+      // A sign of life in the future is one from before the clock was set back.
+      if (touchedMs > clock.now()) touchedMs = clock.now();
       const isSilent = clock.now() - touchedMs >= silenceMs;
       if (isSilent) {
         touchedMs = clock.now();

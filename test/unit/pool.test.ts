@@ -289,6 +289,15 @@ describe('pool', () => {
       assert.ok(acquire(pool));
     });
 
+    it('a clock that was set back does not put the next trial off', () => {
+      const pool = open();
+      for (const id of ['a', 'b', 'c']) spoil(pool, id, 'rate_limited');
+      fail(pool, acquire(pool), 'rate_limited');
+      clock.set(clock.now() - 24 * 3_600_000);
+      for (const id of ['a', 'b', 'c']) spoil(pool, id, 'rate_limited');
+      assert.ok(acquire(pool));
+    });
+
     it('a trial that is answered opens the account to everybody', () => {
       const pool = open();
       for (const id of ['a', 'b', 'c']) spoil(pool, id, 'rate_limited');

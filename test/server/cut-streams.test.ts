@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { ServerResponse } from 'node:http';
-import { hurriedPauses, startProxy, type TestProxy } from '../support/server-proxy.ts';
+import { hurriedPauses, startProxy, type TestProxy, type TestProxyOptions } from '../support/server-proxy.ts';
 import { type RawUpstream, startUpstream } from '../support/server-upstream.ts';
 import { judgeAnswer, type SoakDialect, soakBody, soakPaths } from '../support/soak-answers.ts';
 import { useSimulator } from '../support/use-simulator.ts';
@@ -47,8 +47,8 @@ describe('server: a stream of an upstream that is cut anywhere, dialect by lane'
   afterEach(() => server.dispose());
 
   const at = (url: string) => `http://127.0.0.1:${upstream.port}${new URL(url).pathname}`;
-  const start = async (isNative: boolean) => {
-    server = await startProxy({ clock: hurriedPauses(1_000), random: () => 0 });
+  const start = async (isNative: boolean, options: TestProxyOptions = { clock: hurriedPauses(1_000) }) => {
+    server = await startProxy({ ...options, random: () => 0 });
     await server.proxy.addAccount({
       id: 'one',
       plan: 'custom',
@@ -84,5 +84,44 @@ describe('server: a stream of an upstream that is cut anywhere, dialect by lane'
           );
           await server.proxy.clearAccount('one');
         }
+    });
+
+  /** Half of an answer, and then nothing. */
+  const halfOf = async (ask: () => Promise<unknown>) => {
+    cut = undefined;
+    await ask();
+    cut = { atByte: Math.floor(lastBytes.length / 2), end: () => {} };
+  };
+  for (const { dialect, isNative } of surfaces)
+    describe(`${dialect}, ${isNative ? 'native' : 'translated'}`, () => {
+      const body = soakBody(dialect, text, model);
+      const document = JSON.stringify({ ...JSON.parse(body), stream: false });
+
+      it('silence in the middle is told, in the stream and to a client that waits for all of it', async () => {
+        await start(isNative, { idleMs: 40 });
+        await halfOf(() => server.raw(soakPaths[dialect], { body }));
+        const streamed = await server.raw(soakPaths[dialect], { body });
+        assert.equal(judgeAnswer(dialect, streamed, `Echo: ${text}`), 'failed', streamed.text);
+        assert.match(streamed.text, /sent nothing for/);
+        await server.proxy.clearAccount('one');
+        const { status, error } = await server.raw(soakPaths[dialect], { body: document });
+        assert.equal(status, 504);
+        assert.match(String(error.message), /sent nothing for/);
+        await upstream.until(() => upstream.openSockets <= 1);
+      });
+      it('a client that leaves takes the upstream request with it', async () => {
+        await start(isNative);
+        await halfOf(() => server.raw(soakPaths[dialect], { body }));
+        const gone = new AbortController();
+        await server.raw(soakPaths[dialect], { body, signal: gone.signal, onRead: () => gone.abort() }).catch(() => {});
+        await upstream.until(() => upstream.openSockets === 0);
+        const waiting = new AbortController();
+        const before = upstream.requests.length;
+        const answer = server.raw(soakPaths[dialect], { body: document, signal: waiting.signal });
+        await upstream.until(() => upstream.requests.length === before + 1);
+        waiting.abort();
+        await assert.rejects(answer);
+        await upstream.until(() => upstream.openSockets === 0);
+      });
     });
 });

@@ -33,6 +33,8 @@ export interface SoakOptions {
   /** A look at memory this often, each at a moment without requests; absent = none. */
   readonly sampleMs?: number;
   readonly onSample?: (sample: MemorySample) => void;
+  /** How long idle connections live; with it memory is also read before the load, and when they are gone after it. */
+  readonly idleConnectionsMs?: number;
   /** In this process unless told. */
   readonly startServer?: (baseUrl: string, keys: readonly string[]) => Promise<SoakedServer>;
 }
@@ -54,6 +56,8 @@ export interface SoakReport {
   /** All lines of the ledger. */
   readonly ledgerLines: number;
   readonly samples: readonly MemorySample[];
+  /** Memory without any connection, before the load and after it. */
+  readonly atRest?: { readonly before: MemorySample; readonly after: MemorySample };
   readonly openStreams: number;
 }
 
@@ -179,7 +183,9 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
     await Promise.all(Array.from({ length: atOnce }, worker));
     await simulator.until(() => simulator.openStreams === 0, AbortSignal.timeout(stuckMs)).catch(() => {});
   };
+  const { idleConnectionsMs } = options;
   try {
+    const before = idleConnectionsMs === undefined ? undefined : await server.memory?.();
     while (goesOn(begun)) {
       const pauseMs = sampleMs === undefined ? Number.POSITIVE_INFINITY : Date.now() + sampleMs;
       await load(() => Date.now() < pauseMs);
@@ -190,6 +196,9 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
       samples.push(sample);
       options.onSample?.(sample);
     }
+    agent.destroy();
+    if (before !== undefined) await delay(idleConnectionsMs);
+    const after = before && (await server.memory?.());
     const outcomes = await ledgerOutcomes(server.stateDirectory);
     return {
       requests: begun,
@@ -197,6 +206,7 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
       ledgerAnswered: outcomes.get('answered') ?? 0,
       ledgerLines: [...outcomes.values()].reduce((sum, count) => sum + count, 0),
       upstreamAnswered: simulator.answered(),
+      ...(before && after && { atRest: { before, after } }),
       openStreams: simulator.openStreams,
     };
   } finally {

@@ -68,6 +68,8 @@ export interface Team {
   readonly health: SharedMap;
   readonly models: SharedMap;
   readonly documents: SharedMap;
+  /** The named client keys: digests and limits. */
+  readonly keys: SharedMap;
   readonly counters: SharedCounters;
   readonly sessions: SharedSessions;
   /** Plans whose terms know one subscriber serve here all the same: the operator has said that they may. */

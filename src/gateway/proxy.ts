@@ -126,7 +126,7 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
     clientKeys: keys.list,
     gateway: inspector.aroundGateway(gateway),
     metrics: activity.metrics,
-    ledger: usage.ledger,
+    usage,
     models: models.list,
     countTokens: upstream.countTokens,
     signIn: () => control,

@@ -32,6 +32,8 @@ export interface UsageParts {
   readonly quotas: Quotas;
   /** What an account has answered since 00:00 UTC, here and in every other replica. */
   today(account: string): DayCount;
+  /** Input and output tokens of a named client key since 00:00 UTC, here and in every other replica. */
+  tokensOfKey(name: string): number;
   /** Takes note of a request that is over. Resolves when the files are in order too; it never rejects. */
   note(entry: LedgerEntry, body: JsonObject): Promise<void>;
   /** Reads everything from the disk: at the start, and when another window's place is taken. */
@@ -74,6 +76,7 @@ export function createUsageParts(options: UsagePartsOptions): UsageParts {
     quotas,
     directory,
     today: (account) => (shared ? bothDays(ledger.today(account), shared.today(account)) : ledger.today(account)),
+    tokensOfKey: (name) => ledger.tokensOfKey(name) + (shared?.tokensOfKey(name) ?? 0),
     follow(isServing) {
       if (isServing) void counted.then(() => shared?.begin()).catch(() => {});
     },

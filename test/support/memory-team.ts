@@ -35,6 +35,7 @@ export function createMemoryHub(): MemoryHub {
     return open;
   };
   const [secrets, health, models, documents] = [createMaps(), createMaps(), createMaps(), createMaps()];
+  const keys = createMaps();
   const counts = new Map<string, Record<string, string>>();
   const published = createEmitter<ReplicaCounts>();
   const sessions: SharedSession[] = [];
@@ -56,6 +57,7 @@ export function createMemoryHub(): MemoryHub {
         health: health(replica),
         models: models(replica),
         documents: documents(replica),
+        keys: keys(replica),
         counters: {
           async publish(fields) {
             counts.set(replica, { ...counts.get(replica), ...fields });

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'mocha';
+import { createTeamKeys } from '../../src/cli/team-keys.ts';
 import type { Event } from '../../src/core/contracts.ts';
 import type { SharedMap, Team } from '../../src/core/team.ts';
+import { keyStoreContract } from './key-store-contract.ts';
 import { secretStoreContract } from './secret-store-contract.ts';
 
 /** A place that replicas share. */
@@ -20,6 +22,16 @@ export function teamContract(createFixture: () => Promise<TeamFixture>): void {
       const joined = [await fixture.join(`r${number++}`), await fixture.join(`r${number++}`)];
       return {
         open: () => joined.shift()?.secrets ?? assert.fail('two replicas are enough'),
+        dispose: fixture.dispose,
+      };
+    });
+  });
+  describe('client keys of a team', () => {
+    let number = 0;
+    keyStoreContract(async () => {
+      const fixture = await createFixture();
+      return {
+        open: async () => createTeamKeys((await fixture.join(`r${number++}`)).keys),
         dispose: fixture.dispose,
       };
     });

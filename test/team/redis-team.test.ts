@@ -45,6 +45,7 @@ describe('a team on Redis', () => {
     it('no credential in clear, and nothing that another name or key opens', async () => {
       const team = await join('one', 'sealed:');
       await team.secrets.set('account:a', '{"secret":"sk-canary-in-clear"}');
+      await team.keys.set('team', '{"digest":"digest-canary"}');
       const dump = await readEverything(redis.url);
       assert.match(dump, /account:a/);
       for (const canary of [
@@ -90,7 +91,7 @@ describe('a team on Redis', () => {
       await one.health.delete('cooling');
       assert.deepEqual([await one.secrets.get('account:b'), one.status().unsent], ['new', 2]);
       assert.deepEqual([...one.health.entries()], []);
-      await assert.rejects(one.close(), /1 changed accounts were not written/);
+      await assert.rejects(one.close(), /1 changed accounts or keys were not written/);
     });
 
     it('gives back to an empty server what replicas know, each key as it was written last', async () => {

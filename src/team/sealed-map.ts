@@ -1,0 +1,28 @@
+import type { SharedMap } from '../core/team.ts';
+import type { Sealer } from './sealing.ts';
+
+/**
+ * A shared map whose values are sealed before they leave the process: whoever can write to Redis, and does not have the
+ * state key, cannot make a value of it. What cannot be opened is an empty text, and stays where it is.
+ */
+export function createSealedMap(map: SharedMap, sealer: Sealer): SharedMap {
+  const opened = (key: string, sealed: string) => sealer.open(key, sealed) ?? '';
+  const openAll = (entries: ReadonlyMap<string, string>) =>
+    new Map([...entries].map(([key, sealed]) => [key, opened(key, sealed)]));
+  return {
+    entries: () => openAll(map.entries()),
+    async read(key) {
+      const sealed = await map.read(key);
+      return sealed === undefined ? undefined : opened(key, sealed);
+    },
+    readAll: async () => openAll(await map.readAll()),
+    set: (key, value) => map.set(key, sealer.seal(key, value)),
+    delete: (key) => map.delete(key),
+    async swap(key, expected, next) {
+      const sealed = await map.read(key);
+      if ((sealed === undefined ? undefined : opened(key, sealed)) !== expected) return false;
+      return map.swap(key, sealed, next === undefined ? undefined : sealer.seal(key, next));
+    },
+    onDidChange: map.onDidChange,
+  };
+}

@@ -1,4 +1,5 @@
 import type { Event, SecretStore } from './contracts.ts';
+import type { KeyRates } from './key-rates.ts';
 
 /**
  * Small values that every replica of a team holds in memory. The newest write of any replica wins. While the store
@@ -70,6 +71,8 @@ export interface Team {
   readonly documents: SharedMap;
   /** The named client keys: digests and limits. */
   readonly keys: SharedMap;
+  /** Holds them to their limits over all replicas; over this one alone while the store is lost. */
+  readonly keyRates: KeyRates;
   readonly counters: SharedCounters;
   readonly sessions: SharedSessions;
   /** Plans whose terms know one subscriber serve here all the same: the operator has said that they may. */

@@ -1,6 +1,7 @@
 import type { ProxyControl } from '../core/control.ts';
 import type { Dialect } from '../core/dialect.ts';
 import type { JsonObject } from '../core/json.ts';
+import { createKeyRates } from '../core/key-rates.ts';
 import type { ProxySettings } from '../core/settings.ts';
 import { anthropicMessages } from '../dialects/anthropic-messages/index.ts';
 import { openAiChat } from '../dialects/openai-chat/index.ts';
@@ -55,6 +56,7 @@ export function createServing(serving: ServingOptions): HttpService {
     now,
     tokensToday: serving.usage.tokensOfKey,
     defaultModel: () => settings().defaultModel,
+    rates: options.team?.keyRates ?? createKeyRates(now),
   });
   return createHttpService({
     address: settings,

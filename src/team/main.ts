@@ -1,6 +1,7 @@
 import type { Logger } from '../core/contracts.ts';
 import type { Team } from '../core/team.ts';
 import { openCounters } from './counters.ts';
+import { openKeyRates } from './key-rates.ts';
 import { connectRedis } from './link.ts';
 import { createLocks } from './lock.ts';
 import { createSealedMap } from './sealed-map.ts';
@@ -47,6 +48,7 @@ export async function connectTeam(options: TeamOptions): Promise<ConnectedTeam> 
       openSessions(link),
     ]);
     await checkSealingKey(sealed, sealer);
+    const keyRates = openKeyRates(link, replica);
     const unsent = () => sealed.unsent + health.unsent + models.unsent + documents.unsent + keys.unsent;
     return {
       secrets: createSealedSecrets(sealed, sealer),
@@ -54,6 +56,7 @@ export async function connectTeam(options: TeamOptions): Promise<ConnectedTeam> 
       models,
       documents,
       keys: createSealedMap(keys, sealer),
+      keyRates,
       counters,
       sessions,
       allowsSingleUserPlans: options.allowsSingleUserPlans,
@@ -71,6 +74,7 @@ export async function connectTeam(options: TeamOptions): Promise<ConnectedTeam> 
       async close() {
         const owed = sealed.unsent + keys.unsent;
         sessions.close();
+        keyRates.close();
         link.close();
         if (owed > 0)
           throw new Error(`Redis was lost: ${owed} changed accounts or keys were not written. Make the change again.`);

@@ -3,8 +3,10 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ClientKeyLimits, NamedClientKey } from '../../src/core/client-key.ts';
+import type { KeyRates, KeyVerdict } from '../../src/core/key-rates.ts';
 import type { RawRequest } from '../simulator/raw-client.ts';
-import { chatRequest, startProxy, type TestProxy } from '../support/server-proxy.ts';
+import { createMemoryHub } from '../support/memory-team.ts';
+import { chatRequest, startProxy, type TestProxy, type TestProxyOptions } from '../support/server-proxy.ts';
 import { useSimulator } from '../support/use-simulator.ts';
 
 const teamKey = 'qp-team-canary';
@@ -13,11 +15,11 @@ describe('server: named client keys', () => {
   const simulator = useSimulator({ keys: ['sk-one'] });
   let server: TestProxy;
   let keys: NamedClientKey[] = [];
-  const start = async (limits: ClientKeyLimits = {}, settings = {}) => {
+  const start = async (limits: ClientKeyLimits = {}, settings = {}, more: TestProxyOptions = {}) => {
     const digest = createHash('sha256').update(teamKey).digest('hex');
     keys = [{ name: 'team', digest, createdAtMs: 0, limits }];
     const one = { accounts: { one: 'sk-one' }, baseUrl: simulator.baseUrl };
-    server = await startProxy({ ...one, settings, namedKeys: () => keys });
+    server = await startProxy({ ...one, settings, namedKeys: () => keys, ...more });
   };
   afterEach(() => server.dispose());
 
@@ -91,6 +93,35 @@ describe('server: named client keys', () => {
     const refused = await ask({ model: 'qwen-max' });
     assert.deepEqual([refused.status, refused.error.param], [403, 'model']);
     assert.equal(simulator.chatRequests.length, 1);
+  });
+  it('frees the place of a client that leaves while the limits are asked', async () => {
+    const asked = Promise.withResolvers<void>();
+    const answer = Promise.withResolvers<KeyVerdict>();
+    const ended = Promise.withResolvers<void>();
+    const keyRates: KeyRates = {
+      begin() {
+        asked.resolve();
+        return answer.promise;
+      },
+      end: () => ended.resolve(),
+    };
+    await start({ concurrentRequests: 1 }, {}, { team: { ...createMemoryHub().join('one'), keyRates } });
+    const leaving = new AbortController();
+    const gone = assert.rejects(
+      fetch(`${server.url}/v1/chat/completions`, {
+        method: 'POST',
+        headers: { ...headers, 'content-type': 'application/json' },
+        body: JSON.stringify(chatRequest()),
+        signal: leaving.signal,
+      }),
+    );
+    await asked.promise;
+    leaving.abort();
+    await gone;
+    // Its connection is closed by the time that another one is answered.
+    while ((await server.raw('/health', { method: 'GET' })).status !== 200);
+    answer.resolve({});
+    await ended.promise;
   });
   it('has its name where no key is asked for', async () => {
     await start({ requestsPerMinute: 1 }, { API_KEY: 'off' });

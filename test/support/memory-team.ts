@@ -1,4 +1,5 @@
 import { createEmitter, type Emitter } from '../../src/core/emitter.ts';
+import { createKeyRates } from '../../src/core/key-rates.ts';
 import type { ReplicaCounts, SharedMap, SharedSession, Team } from '../../src/core/team.ts';
 
 /** What a team shares, in the memory of one process. */
@@ -36,6 +37,7 @@ export function createMemoryHub(): MemoryHub {
   };
   const [secrets, health, models, documents] = [createMaps(), createMaps(), createMaps(), createMaps()];
   const keys = createMaps();
+  const keyRates = createKeyRates(() => performance.now());
   const counts = new Map<string, Record<string, string>>();
   const published = createEmitter<ReplicaCounts>();
   const sessions: SharedSession[] = [];
@@ -58,6 +60,7 @@ export function createMemoryHub(): MemoryHub {
         models: models(replica),
         documents: documents(replica),
         keys: keys(replica),
+        keyRates,
         counters: {
           async publish(fields) {
             counts.set(replica, { ...counts.get(replica), ...fields });

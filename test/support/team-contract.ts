@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'mocha';
 import { createTeamKeys } from '../../src/cli/team-keys.ts';
 import type { Event } from '../../src/core/contracts.ts';
+import type { KeyRateLimits, KeyVerdict } from '../../src/core/key-rates.ts';
 import type { SharedMap, Team } from '../../src/core/team.ts';
 import { keyStoreContract } from './key-store-contract.ts';
 import { secretStoreContract } from './secret-store-contract.ts';
@@ -120,6 +121,50 @@ function contract(createFixture: () => Promise<TeamFixture>): void {
       };
       await Promise.all([addTo(one.documents), addTo(two.documents)]);
       assert.equal(await one.documents.read('sum'), '50');
+    });
+  });
+
+  describe('the limits of client keys', () => {
+    const names = ({ refusedBy }: KeyVerdict) => refusedBy ?? 'begun';
+    const beginAll = async (teams: readonly Team[], limits: KeyRateLimits) => {
+      const verdicts = await Promise.all(teams.map(async (team) => team.keyRates.begin('key', limits)));
+      return verdicts.map(names).toSorted();
+    };
+    const both = (times: number) => Array.from({ length: times }, () => [one, two]).flat();
+
+    it('a minute’s requests are those of all replicas, however they come', async () => {
+      const limits = { requestsPerMinute: 7 };
+      const verdicts = await beginAll(both(6), limits);
+      assert.deepEqual(verdicts, [...Array(7).fill('begun'), ...Array(5).fill('requestsPerMinute')]);
+      for (const team of [one, two, await fixture.join('three')]) {
+        const verdict = await team.keyRates.begin('key', limits);
+        assert.ok(verdict.refusedBy === 'requestsPerMinute');
+        assert.ok(verdict.retryAfterMs > 0 && verdict.retryAfterMs <= 60_000 / 7 + 1, `${verdict.retryAfterMs}`);
+      }
+      assert.deepEqual(await two.keyRates.begin('another', limits), {});
+    });
+    it('requests at once are those of all replicas, and a place that one frees another takes', async () => {
+      const limits = { concurrentRequests: 3 };
+      const verdicts = await beginAll(both(4), limits);
+      assert.deepEqual(verdicts, [...Array(5).fill('concurrentRequests'), ...Array(3).fill('begun')].toSorted());
+      const three = await fixture.join('three');
+      assert.equal(names(await three.keyRates.begin('key', limits)), 'concurrentRequests');
+      const alone = await fixture.join('four');
+      for (const team of [one, three, alone, two]) {
+        await team.keyRates.begin('turns', { concurrentRequests: 1 });
+        assert.equal(names(await one.keyRates.begin('turns', { concurrentRequests: 1 })), 'concurrentRequests');
+        team.keyRates.end('turns');
+      }
+      assert.equal(names(await two.keyRates.begin('turns', { concurrentRequests: 1 })), 'begun');
+    });
+    it('what one limit refuses costs nothing of the other', async () => {
+      const limits = { concurrentRequests: 1, requestsPerMinute: 2 };
+      assert.deepEqual(await one.keyRates.begin('key', limits), {});
+      for (const team of both(3)) assert.equal(names(await team.keyRates.begin('key', limits)), 'concurrentRequests');
+      one.keyRates.end('key');
+      assert.equal(names(await two.keyRates.begin('key', limits)), 'begun');
+      two.keyRates.end('key');
+      assert.equal(names(await one.keyRates.begin('key', limits)), 'requestsPerMinute');
     });
   });
 

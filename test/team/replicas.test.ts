@@ -143,6 +143,70 @@ describe('three replicas on one Redis', () => {
     });
   });
 
+  describe('named client keys', () => {
+    const url = (port: number) => `http://127.0.0.1:${port}/v1`;
+    const addKey = async (name: string, ...limits: readonly string[]) => {
+      const { code, out, err } = await team.run(['keys', 'add', name, ...limits]);
+      assert.equal(code, 0, err);
+      await accepted(out.trim(), 200);
+      return out.trim();
+    };
+    /** What an operator changed is heard by each replica a moment later. */
+    const accepted = async (key: string, status: number) => {
+      const headers = { authorization: `Bearer ${key}` };
+      for (const { port } of team.replicas)
+        while ((await fetch(`${url(port)}/models`, { headers })).status !== status) await nextTurn();
+    };
+    const askEach = async (key: string, times: number) => {
+      const statuses: number[] = [];
+      for (let round = 0; round < times; round++)
+        for (const { port } of team.replicas) statuses.push(await team.ask(port, `key ${round}`, undefined, key));
+      return statuses;
+    };
+
+    it('work everywhere when they are made, count for all, and are refused everywhere when they are revoked', async () => {
+      const key = await addKey('minute', '--requests-per-minute', '2');
+      assert.deepEqual(await askEach(key, 2), [200, 200, 429, 429, 429, 429]);
+      const listed = async () => {
+        const rows: { name: string; requestsToday: number }[] = JSON.parse(
+          (await team.run(['keys', 'list', '--json'])).out,
+        );
+        return rows.map(({ name, requestsToday }) => `${name} ${requestsToday}`).join();
+      };
+      while ((await listed()) !== 'minute 2');
+      assert.equal((await team.run(['keys', 'revoke', 'minute'])).code, 0);
+      await accepted(key, 401);
+    });
+    it('a place that one replica has given is taken in all, until it is free', async () => {
+      const [first, ...others] = team.replicas;
+      assert.ok(first);
+      const key = await addKey('places', '--concurrent', '1');
+      team.simulator.fail({ fault: { kind: 'stall', afterChunks: 3 } });
+      const leaving = new AbortController();
+      const response = await fetch(`${url(first.port)}/chat/completions`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+        body: JSON.stringify({
+          model: 'qwen3-coder-plus',
+          stream: true,
+          messages: [{ role: 'user', content: 'stalls' }],
+        }),
+        signal: leaving.signal,
+      });
+      assert.equal(response.status, 200);
+      assert.deepEqual(await askEach(key, 1), [429, 429, 429]);
+      leaving.abort();
+      for (const { port } of others) while ((await team.ask(port, 'free', undefined, key)) !== 200);
+    });
+    it('tokens of the day are those of all replicas', async () => {
+      const key = await addKey('tokens', '--tokens-per-day', '1');
+      const [first, ...others] = team.replicas;
+      assert.equal(await team.ask(first?.port ?? 0, 'tokens', undefined, key), 200);
+      // The count is told within a tenth of a second.
+      for (const { port } of others) while ((await team.ask(port, 'tokens', undefined, key)) !== 429);
+    });
+  });
+
   it('refuses a single-user plan, and a key of another team', async () => {
     const addCoding = (env = {}) =>
       team.run(['accounts', 'add', '--id', 'coding', '--plan', 'coding-intl', '--no-probe'], {

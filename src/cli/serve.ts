@@ -61,12 +61,14 @@ export async function serve({ check }: { readonly check?: boolean } = {}): Promi
 
 /** `serve --check`: reads everything that `serve` would, and serves nothing. */
 async function checkConfiguration(): Promise<number> {
-  const { settings, environment } = readConfiguration();
-  await createFileKeys(homeDirectory(environment))
-    .read()
-    .catch((error) => {
-      throw new UsageError(messageOf(error), { cause: error });
-    });
+  const { settings, environment, team } = readConfiguration();
+  // A team has its client keys in Redis, which is not asked.
+  if (team === undefined)
+    await createFileKeys(homeDirectory(environment))
+      .read()
+      .catch((error) => {
+        throw new UsageError(messageOf(error), { cause: error });
+      });
   process.stdout.write(`${t('The configuration is right: it serves on {0}.', `${settings.host}:${settings.port}`)}\n`);
   return 0;
 }

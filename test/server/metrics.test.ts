@@ -3,20 +3,24 @@ import { spawnSync } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { debianProgram } from '../../scripts/debian-program.mjs';
+import type { Team } from '../../src/core/team.ts';
+import { createMemoryHub } from '../support/memory-team.ts';
 import { startProxy, type TestProxy } from '../support/server-proxy.ts';
 import { useSimulator } from '../support/use-simulator.ts';
 
 const operations = join(import.meta.dirname, '..', '..', 'docs', 'ops');
+const fixtures = join(import.meta.dirname, '..', 'fixtures');
 const get = { method: 'GET' };
 
 describe('server: metrics', () => {
   const simulator = useSimulator({ keys: ['sk-one', 'sk-two'] });
   let server: TestProxy | undefined;
-  const start = async (settings: Readonly<Record<string, unknown>> = {}) => {
+  const start = async (settings: Readonly<Record<string, unknown>> = {}, team?: Team) => {
     server = await startProxy({
       accounts: { one: 'sk-one', two: 'sk-two' },
       baseUrl: simulator.baseUrl,
       settings,
+      ...(team && { team }),
     });
     return server;
   };
@@ -101,12 +105,19 @@ describe('server: metrics', () => {
     assert.deepEqual(metrics, { status: 0, said: '' });
     const rules = await promtool(['check', 'rules', 'alerts.yml']);
     assert.equal(rules.status, 0, rules.said);
-    assert.match(rules.said, /SUCCESS: 7 rules found/);
+    assert.match(rules.said, /SUCCESS: 9 rules found/);
     const configuration = await promtool(['check', 'config', '--syntax-only', 'prometheus.yml']);
     assert.equal(configuration.status, 0, configuration.said);
   });
+  it('every alert fires when it should, and not beside what is well', async () => {
+    const names = (await readFile(join(operations, 'alerts.yml'), 'utf8')).matchAll(/- alert: (\w+)/g);
+    const tests = await readFile(join(fixtures, 'alerts.test.yml'), 'utf8');
+    for (const [, name = ''] of names) assert.ok(tests.split(`alertname: ${name}`).length > 2, name);
+    const { status, said } = await promtool(['test', 'rules', join(fixtures, 'alerts.test.yml')]);
+    assert.equal(status, 0, said);
+  });
   it('the dashboard and the rules name only what is there', async () => {
-    const proxy = await start();
+    const proxy = await start({}, createMemoryHub().join('one'));
     await proxy.chat();
     const known = new Set([...(await scrape(proxy)).matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name ?? ''));
     const texts = ['grafana-dashboard.json', 'alerts.yml'].map((name) => readFile(join(operations, name), 'utf8'));

@@ -1,4 +1,4 @@
-import type { NamedClientKey } from '../core/client-key.ts';
+import { checkModel, type NamedClientKey } from '../core/client-key.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { KeyRates, KeyVerdict } from '../core/key-rates.ts';
 
@@ -27,13 +27,8 @@ export function createKeyLimits({ now, tokensToday, defaultModel, rates }: KeyLi
   return (key, model) => {
     if (key === undefined) return nothing;
     const { name, limits } = key;
-    const { concurrentRequests, requestsPerMinute, tokensPerDay, models } = limits;
-    const asked = model ?? defaultModel();
-    if (!mayUseModel(key, asked))
-      throw new GatewayError('forbidden', `The key "${name}" may not use the model ${asked}.`, {
-        param: 'model',
-        fix: `It may use ${models?.join(', ')}.`,
-      });
+    const { concurrentRequests, requestsPerMinute, tokensPerDay } = limits;
+    checkModel(key, model ?? defaultModel());
     if (tokensPerDay !== undefined && tokensToday(name) >= tokensPerDay)
       throw tooMany(name, `${tokensPerDay} tokens a day`, dayMs - (now() % dayMs));
     if (concurrentRequests === undefined && requestsPerMinute === undefined) return nothing;
@@ -56,13 +51,5 @@ export function createKeyLimits({ now, tokensToday, defaultModel, rates }: KeyLi
   };
 }
 
-/** May the key ask for this model, by the name that clients send? */
-export function mayUseModel({ limits }: Pick<NamedClientKey, 'limits'>, model: string): boolean {
-  return limits.models === undefined || limits.models.some((pattern) => matches(model, pattern));
-}
-
 const tooMany = (name: string, limit: string, retryAfterMs: number) =>
   new GatewayError('too_many_requests', `The key "${name}" is limited to ${limit}.`, { retryAfterMs });
-
-const matches = (model: string, pattern: string) =>
-  pattern.endsWith('*') ? model.startsWith(pattern.slice(0, -1)) : model === pattern;

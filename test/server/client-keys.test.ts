@@ -6,7 +6,7 @@ import type { ClientKeyLimits, NamedClientKey } from '../../src/core/client-key.
 import type { KeyRates, KeyVerdict } from '../../src/core/key-rates.ts';
 import type { RawRequest } from '../simulator/raw-client.ts';
 import { createMemoryHub } from '../support/memory-team.ts';
-import { chatRequest, startProxy, type TestProxy, type TestProxyOptions } from '../support/server-proxy.ts';
+import { chatRequest, clientKey, startProxy, type TestProxy, type TestProxyOptions } from '../support/server-proxy.ts';
 import { useSimulator } from '../support/use-simulator.ts';
 
 const teamKey = 'qp-team-canary';
@@ -93,6 +93,41 @@ describe('server: named client keys', () => {
     const refused = await ask({ model: 'qwen-max' });
     assert.deepEqual([refused.status, refused.error.param], [403, 'model']);
     assert.equal(simulator.chatRequests.length, 1);
+  });
+  it('is shown the models that it may use, and refused the others as its requests are', async () => {
+    await start({ models: ['qwen3-coder-*', 'text-embedding-v4'] });
+    const anthropic = { ...headers, 'anthropic-version': '2023-06-01' };
+    const idsOf = (items: unknown) =>
+      Array.isArray(items) ? items.map((item: { id?: string; slug?: string }) => item.id ?? item.slug ?? '') : [];
+    const list = async (path: string, more: RawRequest['headers'] = headers) => {
+      const { status, json } = await server.raw(path, { method: 'GET', headers: more });
+      assert.equal(status, 200, path);
+      return idsOf(json.data ?? json.models);
+    };
+    const allowed = (ids: readonly string[]) =>
+      ids.every((id) => /^(anthropic\/)?qwen3-coder-|^text-embedding-v4$/.test(id));
+    for (const [path, more] of [
+      ['/v1/models', headers],
+      ['/v1/models?client_version=1', headers],
+      ['/v1/models?limit=1000', anthropic],
+      ['/anthropic/v1/models?limit=1000', headers],
+    ] as const) {
+      const mine = await list(path, more);
+      assert.ok(mine.length > 0 && allowed(mine), `${path}: ${mine.join()}`);
+      const everybodys = await list(path, { ...more, authorization: `Bearer ${clientKey}` });
+      assert.ok(everybodys.length > mine.length && !allowed(everybodys), path);
+    }
+    for (const path of ['/v1/models/', '/anthropic/v1/models/', '/anthropic/v1/models/anthropic/']) {
+      assert.equal((await server.raw(`${path}qwen3-coder-plus`, { method: 'GET', headers })).status, 200, path);
+      for (const model of ['qwen-max', 'claude-opus-4', 'no-such-model']) {
+        const refused = await server.raw(path + model, { method: 'GET', headers });
+        assert.equal(refused.status, 403, path + model);
+        assert.match(refused.text, /may not use the model/);
+      }
+      const missing = await server.raw(`${path}qwen3-coder-none`, { method: 'GET', headers });
+      assert.equal(missing.status, 404, path);
+    }
+    assert.equal((await ask({ model: 'qwen-max' })).status, 403);
   });
   it('frees the place of a client that leaves while the limits are asked', async () => {
     const asked = Promise.withResolvers<void>();

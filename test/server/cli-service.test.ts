@@ -313,6 +313,7 @@ describe('cli: a service', () => {
       const { code, out } = await run([...args, '--help']);
       assert.equal(code, 0);
       assert.match(out, new RegExp(`^Usage: qwen-openai-proxy ${args.join(' ')}`));
+      assert.match(out, /Exit codes: 0 done, 1 it failed, 2 the call/);
     }
     assert.match((await run(['--help'])).out, /Exit codes: 0 done, 1 it failed, 2 the call/);
     const chinese = await run(['--help'], { env: { LANG: 'zh_CN.UTF-8' } });

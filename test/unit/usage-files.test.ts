@@ -83,6 +83,20 @@ describe('files of the usage ledger', () => {
     assert.match(rows[1] ?? '', /,a:rate_limited b,answered,200,/);
     assert.equal((await exportLedgerCsv(join(folder, 'none'))).split('\r\n').length, 2);
   });
+  it('the export has a column for every fact of a request', async () => {
+    const full: Required<Omit<LedgerEntry, 'v' | 'attempts'>> = {
+      ...{ at: nowMs, id: 'fact-id', client: 'fact-client', key: 'fact-key', dialect: 'fact-dialect' },
+      ...{ lane: 'fact-lane', modelAsked: 'fact-asked', model: 'fact-model', account: 'fact-account' },
+      ...{ outcome: 'cut', status: 299, error: 'fact-error', ttftMs: 901, durationMs: 902 },
+      ...{ inputTokens: 903, outputTokens: 904, cachedTokens: 905, cacheWriteTokens: 906, reasoningTokens: 907 },
+    };
+    await day('2026-11-22', [entry({ ...full, attempts: [] })]);
+    const [head = '', row = ''] = (await exportLedgerCsv(folder)).split('\r\n');
+    const cells = Object.fromEntries(head.split(',').map((name, index) => [name, row.split(',')[index]]));
+    assert.equal(cells.cache_write_tokens, '906');
+    const { at: _at, ...facts } = full;
+    for (const fact of Object.values(facts)) assert.ok(Object.values(cells).includes(String(fact)), String(fact));
+  });
 
   it('metering counts calls as plans do: each begun answer, retried ones too, and tokens where they were used', async () => {
     const clock = createFakeClock(nowMs);

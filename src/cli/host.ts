@@ -6,6 +6,7 @@ import { createHostedProxy, homeDirectory } from '../gateway/main.ts';
 import type { ConnectedTeam } from '../team/main.ts';
 import { type Configuration, readConfiguration } from './environment.ts';
 import { createFileKeys } from './file-keys.ts';
+import { createFileLocks } from './file-lock.ts';
 import { createFileSecrets } from './file-secrets.ts';
 import type { KeyStore } from './key-store.ts';
 import { createStderrLogger } from './logger.ts';
@@ -58,6 +59,7 @@ export async function withProxy<Result>(
     mode: 'headless',
     secrets: changeSecrets(secrets),
     ...(team && { team }),
+    exclusively: createFileLocks(directory),
     namedKeys: keys.list,
     logger,
     environment: configuration.environment,

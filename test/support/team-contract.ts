@@ -4,8 +4,13 @@ import { createTeamKeys } from '../../src/cli/team-keys.ts';
 import type { Event } from '../../src/core/contracts.ts';
 import type { KeyRateLimits, KeyVerdict } from '../../src/core/key-rates.ts';
 import type { SharedMap, Team } from '../../src/core/team.ts';
+import { createSharedHealth } from '../../src/gateway/shared-health.ts';
+import { createSharedState } from '../../src/gateway/shared-state.ts';
+import { healthContract } from './health-contract.ts';
 import { keyStoreContract } from './key-store-contract.ts';
+import { lockContract } from './lock-contract.ts';
 import { secretStoreContract } from './secret-store-contract.ts';
+import { stateStoreContract } from './state-store-contract.ts';
 
 /** A place that replicas share. */
 export interface TeamFixture {
@@ -33,6 +38,54 @@ export function teamContract(createFixture: () => Promise<TeamFixture>): void {
       const fixture = await createFixture();
       return {
         open: async () => createTeamKeys((await fixture.join(`r${number++}`)).keys),
+        dispose: fixture.dispose,
+      };
+    });
+  });
+  describe('documents of a team', () => {
+    let number = 0;
+    stateStoreContract(async () => {
+      const fixture = await createFixture();
+      return {
+        open: async () => createSharedState((await fixture.join(`r${number++}`)).documents),
+        dispose: fixture.dispose,
+      };
+    });
+  });
+  describe('locks of a team', () => {
+    let number = 0;
+    lockContract(async () => {
+      const fixture = await createFixture();
+      return { open: async () => (await fixture.join(`r${number++}`)).exclusively, dispose: fixture.dispose };
+    });
+  });
+  describe('health in a team', () => {
+    let number = 0;
+    healthContract(async () => {
+      const fixture = await createFixture();
+      const joined: Team[] = [];
+      const join = async () => {
+        const team = await fixture.join(`r${number++}`);
+        joined.push(team);
+        return team;
+      };
+      return {
+        async open(createPool) {
+          const team = await join();
+          const pool = createPool(() => health.note());
+          const health = createSharedHealth({ map: team.health, pool, onLearned: () => {} });
+          health.open();
+          return pool;
+        },
+        async settled() {
+          for (const team of joined) {
+            while (team.status().unsent > 0) await new Promise((resolve) => setImmediate(resolve));
+            // Comes after everything that this replica has sent.
+            await team.documents.set('settled', '');
+          }
+        },
+        plant: async (id, entry) =>
+          (await join()).health.set(`${id}\nplanted ${JSON.stringify(entry)}`, JSON.stringify(entry)),
         dispose: fixture.dispose,
       };
     });
@@ -195,26 +248,5 @@ function contract(createFixture: () => Promise<TeamFixture>): void {
     await until(one.sessions.onDidBind, () => seen > 0);
     const kept = await (await fixture.join('three')).sessions.load();
     assert.deepEqual(kept.map(({ session, accountId }) => `${session} ${accountId}`).toSorted(), ['s1 a', 's2 b']);
-  });
-
-  it('runs work of one name in one replica at a time, whatever becomes of it', async () => {
-    let running = 0;
-    let most = 0;
-    const work = async () => {
-      most = Math.max(most, ++running);
-      await one.documents.set('tick', 'x');
-      running--;
-    };
-    const failing = one.exclusively('a', async () => {
-      await work();
-      throw new Error('failed');
-    });
-    await Promise.all([
-      assert.rejects(failing, /failed/),
-      ...Array.from({ length: 4 }, () => two.exclusively('a', work)),
-      ...Array.from({ length: 4 }, () => one.exclusively('a', work)),
-    ]);
-    assert.equal(most, 1);
-    assert.equal(await one.exclusively('b', async () => 'result'), 'result');
   });
 }

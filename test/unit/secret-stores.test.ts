@@ -4,8 +4,10 @@ import { chmod, mkdtemp, open as openFile, readdir, readFile, rm, stat, utimes, 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'mocha';
+import { createFileLocks } from '../../src/cli/file-lock.ts';
 import { createFileSecrets } from '../../src/cli/file-secrets.ts';
 import { createEmitter } from '../../src/core/emitter.ts';
+import { lockContract } from '../support/lock-contract.ts';
 import { secretStoreContract } from '../support/secret-store-contract.ts';
 
 type FileSecrets = ReturnType<typeof createFileSecrets>;
@@ -63,6 +65,11 @@ describe('secrets in a file', () => {
   secretStoreContract(async () => {
     await create();
     return { open, dispose };
+  });
+
+  lockContract(async () => {
+    await create();
+    return { open: async () => createFileLocks(directory), dispose };
   });
 
   describe('on the disk', () => {

@@ -55,6 +55,9 @@ export function createUsageParts(options: UsagePartsOptions): UsageParts {
   const history = (account: string) =>
     shared ? bothHistories(metering.history(account), shared.history(account)) : metering.history(account);
   const quotas = createQuotas({ clock, state, history, health: options.obstacles });
+  const openQuotas = () =>
+    quotas.open().catch((error) => logger.warn('Learned limits could not be read.', { reason: String(error) }));
+  team?.documents.onDidChange(() => void openQuotas());
   let counted: Promise<void> = Promise.resolve();
   const requestLog = createRequestLog({
     directory: join(options.stateDirectory, 'logs'),
@@ -90,7 +93,7 @@ export function createUsageParts(options: UsagePartsOptions): UsageParts {
       await prune().catch((error) => logger.warn('Old usage could not be removed.', { reason: String(error) }));
     },
     async open() {
-      await Promise.all([ledger.reload(), quotas.open(), shared?.open()]);
+      await Promise.all([ledger.reload(), openQuotas(), shared?.open()]);
       counted = metering.load();
       void counted
         .then(options.onCounted)

@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'mocha';
 import { createTeamKeys } from '../../src/cli/team-keys.ts';
 import type { Event } from '../../src/core/contracts.ts';
@@ -11,6 +14,7 @@ import { keyStoreContract } from './key-store-contract.ts';
 import { lockContract } from './lock-contract.ts';
 import { secretStoreContract } from './secret-store-contract.ts';
 import { stateStoreContract } from './state-store-contract.ts';
+import { usageContract } from './usage-contract.ts';
 
 /** A place that replicas share. */
 export interface TeamFixture {
@@ -57,6 +61,24 @@ export function teamContract(createFixture: () => Promise<TeamFixture>): void {
     lockContract(async () => {
       const fixture = await createFixture();
       return { open: async () => (await fixture.join(`r${number++}`)).exclusively, dispose: fixture.dispose };
+    });
+  });
+  describe('counts of a team', () => {
+    let number = 0;
+    usageContract(async () => {
+      const fixture = await createFixture();
+      const parent = await mkdtemp(join(tmpdir(), 'qwen-counts-'));
+      return {
+        async open() {
+          const team = await fixture.join(`r${number++}`);
+          // Each replica has a home of its own.
+          return { team, state: createSharedState(team.documents), stateDirectory: join(parent, `${number}`) };
+        },
+        async dispose() {
+          await fixture.dispose();
+          await rm(parent, { recursive: true });
+        },
+      };
     });
   });
   describe('health in a team', () => {

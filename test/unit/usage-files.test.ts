@@ -3,12 +3,14 @@ import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createMetering } from '../../src/gateway/metering.ts';
+import { createStateFiles } from '../../src/gateway/state-files.ts';
 import { createUsageParts } from '../../src/gateway/usage-parts.ts';
 import { exportLedgerCsv } from '../../src/usage/csv.ts';
 import type { LedgerEntry } from '../../src/usage/ledger-entry.ts';
 import { createRequestLog, describeBody } from '../../src/usage/request-log.ts';
 import { pruneLedger } from '../../src/usage/retention.ts';
 import { createFakeClock } from '../support/fake-clock.ts';
+import { usageContract } from '../support/usage-contract.ts';
 
 const nowMs = Date.parse('2026-11-22T12:00:00Z');
 const logger = { debug() {}, info() {}, warn() {}, error() {} };
@@ -25,6 +27,16 @@ const entry = (over: Partial<LedgerEntry> = {}): LedgerEntry => ({
   inputTokens: 10,
   outputTokens: 5,
   ...over,
+});
+
+describe('counts in the files of a home', () => {
+  usageContract(async () => {
+    const stateDirectory = await mkdtemp(join(tmpdir(), 'usage-'));
+    return {
+      open: async () => ({ stateDirectory, state: createStateFiles(stateDirectory, logger) }),
+      dispose: () => rm(stateDirectory, { recursive: true }),
+    };
+  });
 });
 
 describe('files of the usage ledger', () => {

@@ -19,6 +19,11 @@ const graceMs = 30;
 const lifeMs = 15_000;
 const tellMs = 5_000;
 
+/** One that Redis has not answered in time was decided without it. */
+interface Question {
+  isLate: boolean;
+}
+
 /** How a key stood in the team, and whether the request that asked fits. */
 interface TeamUse extends KeyUse {
   readonly fits: boolean;
@@ -31,80 +36,85 @@ interface TeamUse extends KeyUse {
  */
 export function openKeyRates(link: RedisLink, replica: string): KeyRates & { close(): void } {
   const own = createKeyRates(() => performance.now());
-  /** Questions that are overdue. */
+  /** Questions that are on their way, by key, and how many of all are overdue. */
+  const asking = new Map<string, number>();
   let overdue = 0;
 
-  const send = (key: string, mine: KeyUse, limits?: KeyRateLimits) =>
-    link.send(
-      ...['EVAL', useScript, '1', link.key(`key-use:${key}`), replica],
-      ...[mine.open, mine.owedMs * 1_000, lifeMs * 1_000].map((amount) => amount.toFixed(0)),
-      ...(limits === undefined
-        ? []
-        : [costMsOf(limits) * 1_000, limits.concurrentRequests ?? 0].map((amount) => amount.toFixed(0))),
+  /** What arrives is taken in order: while questions are on their way, only Redis knows what they have let begin. */
+  const send = (key: string, change: number, limits?: KeyRateLimits) => {
+    const { open, owedMs } = own.use(key);
+    return link.send(
+      ...['EVAL', useScript, '1', link.key(`key-use:${key}`), replica, asking.has(key) ? `+${change}` : `=${open}`],
+      ...[owedMs, lifeMs].map(inMicroseconds),
+      ...(limits === undefined ? [] : [inMicroseconds(costMsOf(limits)), String(limits.concurrentRequests ?? 0)]),
     );
-  const tell = (key: string) => {
-    if (link.isUp) void send(key, own.use(key)).catch(() => {});
+  };
+  const tell = (key: string, change = 0) => {
+    if (link.isUp) void send(key, change).catch(() => {});
   };
   const tellAll = (isToldOf: (use: KeyUse) => boolean) => {
     for (const key of own.keys()) if (isToldOf(own.use(key))) tell(key);
   };
-  /** `undefined` where Redis does not say in time. */
-  const ask = async (key: string, limits: KeyRateLimits): Promise<TeamUse | undefined> => {
-    if (!link.isUp || overdue > 0) return undefined;
-    const answer = send(key, own.use(key), limits).then(decodeUse, () => undefined);
-    const inTime = new AbortController();
-    const late = Symbol('late');
-    const first = await Promise.race([
-      answer,
-      pause(patienceMs, late, { signal: inTime.signal, ref: false }).catch(() => undefined),
-    ]);
-    inTime.abort();
-    if (first !== late) return typeof first === 'symbol' ? undefined : first;
-    overdue++;
-    void answer.then(() => {
-      overdue--;
-      tellAll(() => true);
-    });
-    return undefined;
-  };
-
-  /** Questions about one key go one after the other: each says how many requests the ones before have let begin. */
-  const turns = new Map<string, Promise<unknown>>();
-  const inTurn = <Result>(key: string, work: () => Promise<Result>): Promise<Result> => {
-    const result = (turns.get(key) ?? Promise.resolve()).then(work);
-    turns.set(
-      key,
-      result.catch(() => {}),
-    );
-    return result;
+  /** Takes the answer in at once, before anything else is sent; `undefined` for none, and for one that is too late. */
+  const ask = async (key: string, limits: KeyRateLimits, question: Question): Promise<KeyVerdict | undefined> => {
+    const answer = send(key, 0, limits);
+    asking.set(key, (asking.get(key) ?? 0) + 1);
+    try {
+      const team = decodeUse(await answer);
+      if (team === undefined || question.isLate) return undefined;
+      own.learn(key, {
+        open: own.use(key).open + (team.fits && limits.concurrentRequests !== undefined ? 1 : 0),
+        owedMs: team.owedMs + (team.fits ? costMsOf(limits) : 0),
+      });
+      return team.fits ? {} : refuseBegin(limits, team);
+    } catch {
+      return undefined;
+    } finally {
+      const left = (asking.get(key) ?? 1) - 1;
+      if (left > 0) asking.set(key, left);
+      else asking.delete(key);
+    }
   };
   const begin = async (key: string, limits: KeyRateLimits): Promise<KeyVerdict> => {
-    const team = await ask(key, limits);
-    if (team === undefined) return own.begin(key, limits);
-    const { open } = own.use(key);
-    own.learn(key, {
-      open: open + (team.fits && limits.concurrentRequests !== undefined ? 1 : 0),
-      owedMs: team.owedMs + (team.fits ? costMsOf(limits) : 0),
+    if (!link.isUp || overdue > 0) return own.begin(key, limits);
+    const question: Question = { isLate: false };
+    const answer = ask(key, limits, question);
+    const verdict = await new Promise<KeyVerdict | undefined>((resolve) => {
+      const patience = setTimeout(() => {
+        question.isLate = true;
+        overdue++;
+        resolve(undefined);
+      }, patienceMs);
+      void answer.then((answered) => {
+        clearTimeout(patience);
+        resolve(answered);
+        if (!question.isLate) return;
+        overdue--;
+        // What was decided alone meanwhile counts.
+        if (overdue === 0) tellAll(() => true);
+      });
     });
-    return team.fits ? {} : refuseBegin(limits, team);
+    return verdict ?? own.begin(key, limits);
   };
 
   link.onDidReconnect(() => tellAll(({ open, owedMs }) => open > 0 || owedMs > 0));
   const telling = setInterval(() => tellAll(({ open }) => open > 0), tellMs).unref();
   return {
     async begin(key, limits) {
-      const verdict = await inTurn(key, () => begin(key, limits));
+      const verdict = await begin(key, limits);
       if (verdict.refusedBy !== 'concurrentRequests') return verdict;
       await pause(graceMs);
-      return inTurn(key, () => begin(key, limits));
+      return begin(key, limits);
     },
     end(key) {
       own.end(key);
-      void inTurn(key, async () => tell(key));
+      tell(key, -1);
     },
     close: () => clearInterval(telling),
   };
 }
+
+const inMicroseconds = (ms: number) => (ms * 1_000).toFixed(0);
 
 function decodeUse(answer: unknown): TeamUse | undefined {
   if (!Array.isArray(answer)) return undefined;

@@ -3,7 +3,8 @@
  * everything that began is paid back. Times are microseconds of the Redis server's clock; amounts of time are told, because
  * clocks differ.
  *
- * ARGV: replica, its requests under way, what it knows to be owed, how long a replica's word counts. To ask for the beginning
+ * ARGV: replica, its requests under way (`=3`, or `+0` and `+-1` as a change of what stands there, while its earlier questions
+ * are on their way), what it knows to be owed, how long a replica's word counts. To ask for the beginning
  * of a request also: what it costs, 0 for nothing, and how many may be under way, 0 for any number. Answers how the key stood
  * before that, requests under way and what is owed, and whether the request fits, as `judgeBegin` has it; one that does is
  * counted.
@@ -11,18 +12,20 @@
 export const useScript = `
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
-local own, life = tonumber(ARGV[2]), tonumber(ARGV[4])
-local paid, others = now + tonumber(ARGV[3]), 0
+local amount, life = tonumber(string.sub(ARGV[2], 2)), tonumber(ARGV[4])
+local paid, others, own = now + tonumber(ARGV[3]), 0, 0
 local fields = redis.call('HGETALL', KEYS[1])
 for index = 1, #fields, 2 do
   local name, value = fields[index], fields[index + 1]
   if name == 'paid' then paid = math.max(paid, tonumber(value))
-  elseif name ~= ARGV[1] then
+  else
     local open, said = string.match(value, '^(%d+) (%d+)$')
-    if open and now - tonumber(said) < life then others = others + tonumber(open)
+    if name == ARGV[1] then own = tonumber(open)
+    elseif now - tonumber(said) < life then others = others + tonumber(open)
     else redis.call('HDEL', KEYS[1], name) end
   end
 end
+if string.sub(ARGV[2], 1, 1) == '=' then own = amount else own = math.max(0, own + amount) end
 local answer = { others + own, string.format('%.0f', paid - now), 0 }
 if ARGV[5] then
   local cost, most = tonumber(ARGV[5]), tonumber(ARGV[6])

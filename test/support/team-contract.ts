@@ -232,6 +232,29 @@ function contract(createFixture: () => Promise<TeamFixture>): void {
       }
       assert.equal(names(await two.keyRates.begin('turns', { concurrentRequests: 1 })), 'begun');
     });
+    it('places add up, however requests begin and end beside one another', async () => {
+      const limits = { concurrentRequests: 3 };
+      let open = 0;
+      let most = 0;
+      let begun = 0;
+      const serve = async ({ keyRates }: Team) => {
+        for (let request = 0; request < 8; request++) {
+          const { refusedBy } = await keyRates.begin('key', limits);
+          if (refusedBy !== undefined) continue;
+          begun++;
+          most = Math.max(most, ++open);
+          await new Promise((resolve) => setImmediate(resolve));
+          open--;
+          keyRates.end('key');
+        }
+      };
+      await Promise.all(both(4).map(serve));
+      assert.ok(most <= 3 && begun >= 3, `${most} at once, ${begun} in all`);
+      // Answered after everything that this replica has told.
+      for (const { keyRates } of [one, two]) await keyRates.begin('another', limits);
+      assert.deepEqual(await beginAll([one, two, one], limits), ['begun', 'begun', 'begun']);
+      assert.equal(names(await two.keyRates.begin('key', limits)), 'concurrentRequests');
+    });
     it('what one limit refuses costs nothing of the other', async () => {
       const limits = { concurrentRequests: 1, requestsPerMinute: 2 };
       assert.deepEqual(await one.keyRates.begin('key', limits), {});

@@ -6,6 +6,20 @@ import { type KeyStore, namedKeySchema } from './key-store.ts';
 
 /** The named client keys of a team: made and revoked on one machine, they are so on all. */
 export function createTeamKeys(map: SharedMap): KeyStore {
+  let decoded: ReadonlyMap<string, Decoded> = new Map();
+  /** Oldest first; a change of one key reads that one alone. */
+  const decodeKeys = (entries: ReadonlyMap<string, string>): readonly NamedClientKey[] => {
+    const before = decoded;
+    decoded = new Map(
+      [...entries].map(([name, text]) => {
+        const same = before.get(name);
+        return [name, same?.text === text ? same : { text, key: decodeKey(name, text) }];
+      }),
+    );
+    return [...decoded.values()]
+      .flatMap(({ key }) => key ?? [])
+      .sort((one, other) => one.createdAtMs - other.createdAtMs);
+  };
   let known = decodeKeys(map.entries());
   const follow = map.onDidChange(() => {
     known = decodeKeys(map.entries());
@@ -34,12 +48,13 @@ export function createTeamKeys(map: SharedMap): KeyStore {
   };
 }
 
-/** Oldest first. What cannot be read is nobody's key: its name stays taken until it is revoked. */
-function decodeKeys(entries: ReadonlyMap<string, string>): readonly NamedClientKey[] {
-  return [...entries]
-    .flatMap(([name, text]) => {
-      const { success, output } = v.safeParse(namedKeySchema, parseJson(text));
-      return success && output.name === name ? [output] : [];
-    })
-    .sort((one, other) => one.createdAtMs - other.createdAtMs);
+interface Decoded {
+  readonly text: string;
+  readonly key: NamedClientKey | undefined;
+}
+
+/** What cannot be read is nobody's key: its name stays taken until it is revoked. */
+function decodeKey(name: string, text: string): NamedClientKey | undefined {
+  const { success, output } = v.safeParse(namedKeySchema, parseJson(text));
+  return success && output.name === name ? output : undefined;
 }

@@ -6,7 +6,15 @@ import type { Sealer } from './sealing.ts';
  * state key, cannot make a value of it. What cannot be opened is an empty text, and stays where it is.
  */
 export function createSealedMap(map: SharedMap, sealer: Sealer): SharedMap {
-  const opened = (key: string, sealed: string) => sealer.open(key, sealed) ?? '';
+  /** What was opened last: a change of one value opens that one alone. */
+  const seen = new Map<string, { readonly sealed: string; readonly text: string }>();
+  const opened = (key: string, sealed: string): string => {
+    const before = seen.get(key);
+    if (before?.sealed === sealed) return before.text;
+    const text = sealer.open(key, sealed) ?? '';
+    seen.set(key, { sealed, text });
+    return text;
+  };
   const openAll = (entries: ReadonlyMap<string, string>) =>
     new Map([...entries].map(([key, sealed]) => [key, opened(key, sealed)]));
   return {
@@ -17,7 +25,10 @@ export function createSealedMap(map: SharedMap, sealer: Sealer): SharedMap {
     },
     readAll: async () => openAll(await map.readAll()),
     set: (key, value) => map.set(key, sealer.seal(key, value)),
-    delete: (key) => map.delete(key),
+    delete(key) {
+      seen.delete(key);
+      return map.delete(key);
+    },
     async swap(key, expected, next) {
       const sealed = await map.read(key);
       if ((sealed === undefined ? undefined : opened(key, sealed)) !== expected) return false;

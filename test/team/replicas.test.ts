@@ -41,6 +41,19 @@ describe('three replicas on one Redis', () => {
     return Object.fromEntries(rows.map(({ id, requestsToday }) => [id, requestsToday]));
   };
   const nextTurn = () => new Promise((resolve) => setImmediate(resolve));
+  const url = (port: number) => `http://127.0.0.1:${port}/v1`;
+  const addKey = async (name: string, ...limits: readonly string[]) => {
+    const { code, out, err } = await team.run(['keys', 'add', name, ...limits]);
+    assert.equal(code, 0, err);
+    await accepted(out.trim(), 200);
+    return out.trim();
+  };
+  /** What an operator changed is heard by each replica a moment later. */
+  const accepted = async (key: string, status: number) => {
+    const headers = { authorization: `Bearer ${key}` };
+    for (const { port } of team.replicas)
+      while ((await fetch(`${url(port)}/models`, { headers })).status !== status) await nextTurn();
+  };
 
   before(async () => {
     team = await startTeamGateway(3, { env: { ACCOUNT_STRATEGY: 'round-robin' } });
@@ -144,19 +157,6 @@ describe('three replicas on one Redis', () => {
   });
 
   describe('named client keys', () => {
-    const url = (port: number) => `http://127.0.0.1:${port}/v1`;
-    const addKey = async (name: string, ...limits: readonly string[]) => {
-      const { code, out, err } = await team.run(['keys', 'add', name, ...limits]);
-      assert.equal(code, 0, err);
-      await accepted(out.trim(), 200);
-      return out.trim();
-    };
-    /** What an operator changed is heard by each replica a moment later. */
-    const accepted = async (key: string, status: number) => {
-      const headers = { authorization: `Bearer ${key}` };
-      for (const { port } of team.replicas)
-        while ((await fetch(`${url(port)}/models`, { headers })).status !== status) await nextTurn();
-    };
     const askEach = async (key: string, times: number) => {
       const statuses: number[] = [];
       for (let round = 0; round < times; round++)
@@ -243,6 +243,7 @@ describe('three replicas on one Redis', () => {
   it('kill -9 of a replica and of Redis in the middle loses no account, no count and no answer', async () => {
     const [, second] = team.replicas;
     assert.ok(second);
+    const named = await addKey('kept');
     const before = answered();
     let events: Promise<void> = Promise.resolve();
     let degraded: Awaited<ReturnType<TeamGateway['health']>>[] = [];
@@ -277,6 +278,10 @@ describe('three replicas on one Redis', () => {
     // Redis came back with nothing: the replicas have given it everything back.
     const listed: { id: string; state: string }[] = JSON.parse((await team.run(['accounts', 'list', '--json'])).out);
     assert.deepEqual(listed.map(({ id }) => id).toSorted(), ['one', 'two']);
+    await accepted(named, 200);
+    assert.match((await team.run(['keys', 'list'])).out, /^kept /m);
+    await team.run(['keys', 'revoke', 'kept']);
+    await accepted(named, 401);
     for (const replica of team.replicas) {
       let { status } = await team.health(replica);
       while (status !== 'ok') ({ status } = await team.health(replica));

@@ -9,17 +9,24 @@ import { makePrivateDirectory } from '../core/private-file.ts';
 
 /** A lock older than this was left by a process that died; a living owner keeps it young. */
 const staleLockMs = 10_000;
-const touchMs = 3_000;
+const usualTouchMs = 3_000;
 const lockPatienceMs = 15_000;
 const lockPauseMs = 20;
 /** A renewal takes 30 s at most. */
 const workPatienceMs = 35_000;
 
+export interface FileLockOptions {
+  /** How long the lock is waited for. */
+  readonly patienceMs?: number;
+  /** How often its owner says that it lives. */
+  readonly touchMs?: number;
+}
+
 /** Runs `work` while holding a lock file that names this process; a stale one is taken over. */
 export async function withFileLock<Result>(
   path: string,
   work: () => Promise<Result>,
-  patienceMs = lockPatienceMs,
+  { patienceMs = lockPatienceMs, touchMs = usualTouchMs }: FileLockOptions = {},
 ): Promise<Result> {
   await makePrivateDirectory(dirname(path));
   const owner = `${process.pid} ${randomUUID()}\n`;
@@ -43,7 +50,10 @@ export async function withFileLock<Result>(
 }
 
 /** The locks of a home, for work that two of its processes may not do at once. */
-export function createFileLocks(directory: string): Exclusively {
+export function createFileLocks(
+  directory: string,
+  { patienceMs = workPatienceMs, ...options }: FileLockOptions = {},
+): Exclusively {
   return async (name, work) => {
     let isHeld = false;
     try {
@@ -53,7 +63,7 @@ export function createFileLocks(directory: string): Exclusively {
           isHeld = true;
           return work();
         },
-        workPatienceMs,
+        { patienceMs, ...options },
       );
     } catch (error) {
       if (isHeld) throw error;

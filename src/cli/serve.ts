@@ -23,7 +23,12 @@ export async function serve({ check }: { readonly check?: boolean } = {}): Promi
     const { keys, logger } = host;
     const { settings } = host.configuration;
     await keys.read();
-    if (host.team !== undefined && (await createFileKeys(host.directory).read()).length > 0)
+    const fileKeys =
+      host.team &&
+      (await createFileKeys(host.directory)
+        .read()
+        .catch(() => []));
+    if (fileKeys !== undefined && fileKeys.length > 0)
       logger.warn('The keys in keys.json do not count in a team: add them anew with "keys add".');
     keys.watch((error) => logger.error('The client keys stay as they were.', { reason: messageOf(error) }));
     const { state, url, problem, accounts } = await proxy.start();

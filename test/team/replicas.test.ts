@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { after, before, describe, it } from 'mocha';
 import { formatAccount } from '../../src/accounts/account.ts';
 import { oauthAccount } from '../support/accounts.ts';
+import { namedKey } from '../support/key-store-contract.ts';
 import { until } from '../support/team-contract.ts';
 import { countedByTeam, startTeamGateway, type TeamGateway } from '../support/team-gateway.ts';
 
@@ -260,7 +263,13 @@ describe('three replicas on one Redis', () => {
           while (degraded.some(({ status }) => status === 'ok'));
         });
       if (done === requests * 0.6) inTurn(() => team.redis.start());
-      if (done === requests * 0.75) inTurn(() => team.start(second));
+      if (done === requests * 0.75)
+        inTurn(async () => {
+          // From the time when it was alone.
+          const keys = [namedKey('alone')];
+          await writeFile(join(second.home, 'state', 'keys.json'), JSON.stringify({ version: 1, keys }));
+          await team.start(second);
+        });
     });
     await events;
     // Only what was on its way through the killed replica may have broken off.
@@ -280,6 +289,8 @@ describe('three replicas on one Redis', () => {
     assert.deepEqual(listed.map(({ id }) => id).toSorted(), ['one', 'two']);
     await accepted(named, 200);
     assert.match((await team.run(['keys', 'list'])).out, /^kept /m);
+    assert.match(second.running?.output.err ?? '', /keys in keys\.json do not count in a team/);
+    assert.equal(await team.ask(second.port, 'alone', undefined, 'alone'), 401);
     await team.run(['keys', 'revoke', 'kept']);
     await accepted(named, 401);
     for (const replica of team.replicas) {

@@ -151,6 +151,19 @@ describe('secrets in a file', () => {
       assert.deepEqual(await readdir(directory), ['accounts.json']);
     });
 
+    it('keeps a lock young while its work goes on, and gives up on one that is held for too long', async () => {
+      const path = join(directory, 'refresh-a.lock');
+      await createFileLocks(directory, { touchMs: 5 })('refresh:a', async () => {
+        await age(path, 60);
+        while (Date.now() - (await stat(path)).mtimeMs > 30_000);
+        await assert.rejects(
+          createFileLocks(directory, { patienceMs: 0 })('refresh:a', async () => assert.fail('must not run')),
+          { code: 'upstream_timeout', scope: 'provider' },
+        );
+      });
+      await assert.rejects(stat(path), { code: 'ENOENT' });
+    });
+
     it('takes over a lock that a dead process left, also if many want it', async () => {
       await open().set('account:a', '1');
       await writeFile(lock, '99999\n');

@@ -74,6 +74,9 @@ describe('three replicas on one Redis', () => {
     // Counts of a tenth of a second go out together.
     while (JSON.stringify(await counted()) !== JSON.stringify(expected)) await nextTurn();
     assert.deepEqual(await operatorCounts(), expected);
+    const usage = await team.run(['usage', '--json']);
+    assert.deepEqual([usage.code, JSON.parse(usage.out)], [0, []]);
+    assert.match(usage.err, /what this home has served/);
   });
 
   it('a used-up quota that one replica meets keeps all of them away from the account', async () => {

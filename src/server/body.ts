@@ -1,7 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
 import type { Transform } from 'node:stream';
-import * as zlib from 'node:zlib';
 import { GatewayError } from '../core/errors.ts';
 import { rememberSource } from '../core/json-splice.ts';
 import { restore, skeletonOf } from '../core/lazy-json.ts';
@@ -70,18 +69,23 @@ const formatBytes = (bytes: number) => (bytes % mebibyte === 0 ? `${bytes / mebi
 type Decoder = (() => Transform) | undefined;
 
 /** Codings of RFC 9110 that clients use; Codex compresses with zstd, which Node has from 22.15 on. */
-const decoders = new Map<string, Decoder>([
-  ['gzip', zlib.createGunzip],
-  ['x-gzip', zlib.createGunzip],
-  ['deflate', zlib.createInflate],
-  ['br', zlib.createBrotliDecompress],
-  ['zstd', (zlib as { readonly createZstdDecompress?: () => Transform }).createZstdDecompress],
-]);
+function codings(): ReadonlyMap<string, Decoder> {
+  // Loaded for the first body that needs it: it takes 2 MB.
+  const zlib: Partial<typeof import('node:zlib')> = process.getBuiltinModule('node:zlib');
+  return new Map<string, Decoder>([
+    ['gzip', zlib.createGunzip],
+    ['x-gzip', zlib.createGunzip],
+    ['deflate', zlib.createInflate],
+    ['br', zlib.createBrotliDecompress],
+    ['zstd', zlib.createZstdDecompress],
+  ]);
+}
 
 /** @throws GatewayError for a coding that cannot be undone here. */
 function decoderOf(request: IncomingMessage): Decoder {
   const coding = request.headers['content-encoding']?.trim().toLowerCase() ?? '';
   if (coding === '' || coding === 'identity') return undefined;
+  const decoders = codings();
   const decoder = decoders.get(coding);
   if (decoder === undefined)
     throw new GatewayError(

@@ -86,7 +86,7 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
   const onHealth = () => {
     sharedHealth?.note();
     keptHealth.save(pool.health);
-    for (const account of accounts()) usage.quotas.learn(account);
+    for (const account of accounts()) void usage.quotas.learn(account);
     changed();
   };
   const sharedHealth = team?.shareHealth(pool, onHealth);
@@ -126,7 +126,7 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
     clientKeys: keys.list,
     gateway: inspector.aroundGateway(gateway),
     metrics: activity.metrics,
-    ledger: usage.ledger,
+    usage,
     models: models.list,
     countTokens: upstream.countTokens,
     signIn: () => control,

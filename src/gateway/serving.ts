@@ -1,6 +1,7 @@
 import type { ProxyControl } from '../core/control.ts';
 import type { Dialect } from '../core/dialect.ts';
 import type { JsonObject } from '../core/json.ts';
+import { createKeyRates } from '../core/key-rates.ts';
 import type { ProxySettings } from '../core/settings.ts';
 import { anthropicMessages } from '../dialects/anthropic-messages/index.ts';
 import { openAiChat } from '../dialects/openai-chat/index.ts';
@@ -10,7 +11,6 @@ import { codexCatalogue } from '../dialects/openai-responses/codex-models.ts';
 import { createOpenAiResponses } from '../dialects/openai-responses/index.ts';
 import { createApp } from '../server/app.ts';
 import type { WindowOwner } from '../server/window-owner.ts';
-import type { Ledger } from '../usage/ledger.ts';
 import { type AnthropicSurfaceOptions, createAnthropicSurface } from './anthropic-surface.ts';
 import type { Gateway } from './gateway.ts';
 import { guardPolicyOf } from './guard-policy.ts';
@@ -19,6 +19,7 @@ import { createHttpService, type HttpService } from './http-service.ts';
 import { createKeyLimits } from './key-limits.ts';
 import type { Metrics } from './metrics.ts';
 import type { ProxyOptions } from './proxy-options.ts';
+import type { UsageParts } from './usage-parts.ts';
 
 /** Every client-facing format there is. */
 const createDialects = (responses: Dialect) => [
@@ -35,7 +36,7 @@ export interface ServingOptions {
   readonly clientKeys: () => readonly string[];
   readonly gateway: Gateway;
   readonly metrics: Metrics;
-  readonly ledger: Pick<Ledger, 'tokensOfKey'>;
+  readonly usage: Pick<UsageParts, 'tokensOfKey'>;
   readonly models: () => Promise<readonly (JsonObject & { readonly id: string })[]>;
   readonly countTokens: AnthropicSurfaceOptions['countTokens'];
   readonly signIn: () => Pick<ProxyControl, 'startSignIn' | 'pollSignIn'>;
@@ -53,8 +54,9 @@ export function createServing(serving: ServingOptions): HttpService {
   let openRequests = 0;
   const admit = createKeyLimits({
     now,
-    tokensToday: serving.ledger.tokensOfKey,
+    tokensToday: serving.usage.tokensOfKey,
     defaultModel: () => settings().defaultModel,
+    rates: options.team?.keyRates ?? createKeyRates(now),
   });
   return createHttpService({
     address: settings,

@@ -21,6 +21,7 @@ import { checkAdminKey, checkClientKey, checkOrigin, checkTarget, type GuardPoli
 import { createLazyRouter } from './lazy-router.ts';
 import { limits } from './limits.ts';
 import { createMetricsRoute, type MetricsRouteOptions } from './metrics-route.ts';
+import { checkModelName } from './model-name.ts';
 import { type ModelsRoutesOptions, registerModelsRoutes } from './models-routes.ts';
 import { openUntil } from './open-until.ts';
 import { normalisePath, unknownUrl } from './path.ts';
@@ -42,7 +43,7 @@ export interface AppOptions
   readonly anthropic: AnthropicSurface;
   readonly gateway: Gateway;
   /** Holds a named key to its limits; what it returns is called when the request is over. */
-  readonly admit: (key: NamedClientKey | undefined, model: string | undefined) => () => void;
+  readonly admit: (key: NamedClientKey | undefined, model: string | undefined) => (() => void) | Promise<() => void>;
   readonly signIn: Pick<ProxyControl, 'startSignIn' | 'pollSignIn'>;
   /** Epoch milliseconds. */
   readonly now: () => number;
@@ -131,14 +132,8 @@ export function createApp(options: AppOptions): RequestListener {
         let release = () => {};
         try {
           const decoded = dialect.decodeRequest(await readBody(request, bodyLimitBytes), options.settings());
-          if ((decoded.model?.length ?? 0) > limits.modelNameLength)
-            throw new GatewayError(
-              'invalid_request',
-              `A model's name is at most ${limits.modelNameLength} characters long.`,
-              { param: 'model' },
-            );
-          options.stopping.throwIfAborted();
-          release = options.admit(key, decoded.model);
+          checkModelName(decoded.model);
+          // It hears from now on whether the client goes away.
           const exchange = createNodeExchange({
             request,
             response,
@@ -147,6 +142,8 @@ export function createApp(options: AppOptions): RequestListener {
             clientKey: key?.name,
             clientStallMs: options.clientStallMs ?? limits.clientStallMs,
           });
+          release = await options.admit(key, decoded.model);
+          options.stopping.throwIfAborted();
           await options.gateway.run(dialect, decoded, exchange);
           await exchange.closed;
         } finally {

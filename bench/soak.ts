@@ -89,8 +89,8 @@ const leastMinutes = 10;
  * idle at each look. The file of the ledger stays open, and a timer or two.
  */
 const mostLeftOpen = 5;
-/** The server keeps idle connections to an upstream for 30 s. */
-const idleConnectionsMs = 40_000;
+/** The server keeps idle connections as long as the upstream says that it does, which here is 60 s. */
+const idleConnectionsMs = 65_000;
 
 const megabytes = (bytes: number) => (bytes / 1e6).toFixed(2);
 const show = (sample: MemorySample) =>

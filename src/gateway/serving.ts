@@ -9,6 +9,7 @@ import { openAiEmbeddings } from '../dialects/openai-embeddings/index.ts';
 import { codexCatalogue } from '../dialects/openai-responses/codex-models.ts';
 import { createOpenAiResponses } from '../dialects/openai-responses/index.ts';
 import { createApp } from '../server/app.ts';
+import type { GatewaySurface } from '../server/gateway-routes.ts';
 import type { WindowOwner } from '../server/window-owner.ts';
 import type { Ledger } from '../usage/ledger.ts';
 import { type AnthropicSurfaceOptions, createAnthropicSurface } from './anthropic-surface.ts';
@@ -35,11 +36,12 @@ export interface ServingOptions {
   readonly clientKeys: () => readonly string[];
   readonly gateway: Gateway;
   readonly metrics: Metrics;
-  readonly ledger: Pick<Ledger, 'tokensOfKey'>;
+  readonly ledger: Pick<Ledger, 'ofKey'>;
   readonly models: () => Promise<readonly (JsonObject & { readonly id: string })[]>;
   readonly countTokens: AnthropicSurfaceOptions['countTokens'];
   readonly signIn: () => Pick<ProxyControl, 'startSignIn' | 'pollSignIn'>;
   readonly windows: () => WindowOwner | undefined;
+  readonly teamGateway: GatewaySurface;
   readonly now: () => number;
   readonly onChange: () => void;
 }
@@ -53,7 +55,7 @@ export function createServing(serving: ServingOptions): HttpService {
   let openRequests = 0;
   const admit = createKeyLimits({
     now,
-    tokensToday: serving.ledger.tokensOfKey,
+    tokensToday: (name) => serving.ledger.ofKey(name).tokens,
     defaultModel: () => settings().defaultModel,
   });
   return createHttpService({
@@ -84,6 +86,7 @@ export function createServing(serving: ServingOptions): HttpService {
         stopping,
         logger,
         windows,
+        ...(mode === 'headless' && { teamGateway: serving.teamGateway }),
         onOpenRequests: (count) => {
           openRequests = count;
         },

@@ -17,7 +17,9 @@ import {
 } from './anthropic-routes.ts';
 import { handleAuthRoute } from './auth-routes.ts';
 import { readJsonBody } from './body.ts';
-import { checkAdminKey, checkClientKey, checkOrigin, checkTarget, type GuardPolicy } from './guard.ts';
+import { allowCors } from './cors.ts';
+import { type GatewaySurface, registerGatewayRoutes } from './gateway-routes.ts';
+import { checkAdminKey, checkClientKey, checkOrigin, checkTarget } from './guard.ts';
 import { createLazyRouter } from './lazy-router.ts';
 import { limits } from './limits.ts';
 import { createMetricsRoute, type MetricsRouteOptions } from './metrics-route.ts';
@@ -55,6 +57,8 @@ export interface AppOptions
   readonly onOpenRequests: (count: number) => void;
   /** The windows of this install, where the editor runs the server. */
   readonly windows?: () => WindowOwner | undefined;
+  /** What editors that follow this server see of it, where it runs headless. */
+  readonly teamGateway?: GatewaySurface;
   readonly bodyLimitBytes?: number;
   readonly concurrencyLimit?: number;
   readonly clientStallMs?: number;
@@ -163,8 +167,9 @@ export function createApp(options: AppOptions): RequestListener {
       sendJson(response, status, { 'cache-control': 'no-store', 'x-request-id': requestId }, answer);
     });
 
-  const { windows } = options;
+  const { windows, teamGateway } = options;
   if (windows) registerWindowRoutes((method, path, handle) => route(method, path, undefined, handle), windows);
+  if (teamGateway) registerGatewayRoutes((path, handle) => route('GET', path, undefined, handle), teamGateway, options);
 
   const methods: Readonly<Record<string, string>> = {
     '/health': 'GET, HEAD',
@@ -208,7 +213,7 @@ export function createApp(options: AppOptions): RequestListener {
     } catch (thrown) {
       return answerError({ request, response, requestId }, errorsOf(request), toGatewayError(thrown));
     }
-    if (allowCors(request, response, policy())) return;
+    if (allowCors({ request, response, requestId }, policy())) return;
     const known = exact.get(`${request.method} ${request.url.split('?', 1)[0]}`);
     if (known !== undefined) void known({ request, response, requestId, params: {} });
     else findRoute(request, response);
@@ -226,21 +231,3 @@ function visitOf(response: object, params: Readonly<Record<string, string>> = {}
 
 const hasBody = (request: IncomingMessage) =>
   request.headers['content-length'] !== undefined || request.headers['transfer-encoding'] !== undefined;
-
-/** Marks answers to an allowed page, and answers its preflight. The guard has refused every other origin already. */
-function allowCors(request: IncomingMessage, response: ServerResponse, { corsOrigins }: GuardPolicy): boolean {
-  const { origin } = request.headers;
-  if (origin === undefined || !corsOrigins.includes(origin)) return false;
-  response.setHeader('access-control-allow-origin', origin);
-  response.setHeader('vary', 'origin');
-  response.setHeader('access-control-expose-headers', 'x-request-id, request-id, retry-after');
-  if (request.method !== 'OPTIONS' || request.headers['access-control-request-method'] === undefined) return false;
-  response.writeHead(204, {
-    'access-control-allow-methods': 'GET, POST',
-    'access-control-allow-headers': request.headers['access-control-request-headers'] ?? 'authorization, content-type',
-    'access-control-max-age': '600',
-    'x-request-id': visitOf(response).requestId,
-  });
-  response.end();
-  return true;
-}

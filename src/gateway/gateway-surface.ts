@@ -1,0 +1,97 @@
+import type { UsageBucket } from '../core/activity.ts';
+import type { ProxySnapshot } from '../core/control.ts';
+import { createEmitter } from '../core/emitter.ts';
+import { type GatewayState, gatewayProtocol } from '../core/gateway-protocol.ts';
+import type { TeamStatus } from '../core/team.ts';
+import type { GatewaySurface } from '../server/gateway-routes.ts';
+import type { GatewayViewer } from '../server/gateway-viewer.ts';
+import type { Ledger } from '../usage/ledger.ts';
+import type { Activity } from './activity.ts';
+
+export interface GatewaySurfaceOptions {
+  readonly snapshot: () => ProxySnapshot;
+  readonly team: (() => TeamStatus) | undefined;
+  readonly activity: Pick<Activity, 'feed' | 'control' | 'onDidChangeRequests'>;
+  readonly ledger: Pick<Ledger, 'ofKey'>;
+}
+
+/** The surface, and how it is told what to tell. */
+export interface TeamGateway {
+  readonly surface: GatewaySurface;
+  changed(): void;
+}
+
+/** Accounts are the administrator's business: a client sees the name of its key in their place. */
+const standIn = ({ key }: GatewayViewer) => key?.name ?? 'gateway';
+
+/** What editors that follow this server see of it. */
+export function createTeamGateway({ snapshot, team, activity, ledger }: GatewaySurfaceOptions): TeamGateway {
+  const { feed, control } = activity;
+  const changed = createEmitter<void>();
+  return {
+    changed: () => changed.fire(),
+    surface: {
+      onDidChange: changed.event,
+      onDidChangeRequests: activity.onDidChangeRequests,
+      requests: feed.list,
+      accountModels: control.accountModels,
+      state(viewer): GatewayState {
+        const { version, accounts, requestsToday } = snapshot();
+        const { scope, serves, key } = viewer;
+        const own = ledger.ofKey(key?.name);
+        const limit = key?.limits.tokensPerDay;
+        return {
+          name: 'qwen-proxy',
+          protocol: gatewayProtocol,
+          version,
+          ...(team && { replica: team().replica }),
+          scope,
+          serves,
+          readiness: {
+            ready: accounts.filter(({ state }) => state === 'ready').length,
+            total: accounts.length,
+            ...(limit !== undefined && { left: Math.max(0, 1 - own.tokens / limit) }),
+          },
+          accounts: scope === 'admin' ? accounts.map(({ linkedFile: _, ...account }) => account) : [],
+          requestsToday: scope === 'admin' ? requestsToday : own.requests,
+          ...(key && { key: { name: key.name, limits: key.limits } }),
+        };
+      },
+      visible(viewer, records) {
+        if (viewer.scope === 'admin') return records;
+        return records
+          .filter(({ key }) => key === viewer.key?.name)
+          .map(({ account, ...record }) => ({
+            ...record,
+            ...(account !== undefined && { account: standIn(viewer) }),
+            attempts: [],
+          }));
+      },
+      async usage(viewer, query) {
+        if (viewer.scope === 'admin') return control.usageSummary(query);
+        const counted = await control.usageSummary({ ...query, byKey: true });
+        return joined(viewer, counted);
+      },
+    },
+  };
+}
+
+/** The buckets of one key, whichever accounts served it. */
+function joined(viewer: GatewayViewer, buckets: readonly UsageBucket[]): readonly UsageBucket[] {
+  const sums = new Map<string, UsageBucket>();
+  for (const { key, account: _, ...bucket } of buckets) {
+    if (key !== viewer.key?.name) continue;
+    const id = JSON.stringify([bucket.startMs, bucket.model]);
+    const before = sums.get(id);
+    sums.set(id, {
+      ...bucket,
+      account: standIn(viewer),
+      requests: bucket.requests + (before?.requests ?? 0),
+      failed: bucket.failed + (before?.failed ?? 0),
+      inputTokens: bucket.inputTokens + (before?.inputTokens ?? 0),
+      outputTokens: bucket.outputTokens + (before?.outputTokens ?? 0),
+      cachedTokens: bucket.cachedTokens + (before?.cachedTokens ?? 0),
+    });
+  }
+  return [...sums.values()];
+}

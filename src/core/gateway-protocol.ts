@@ -5,6 +5,7 @@
 import type { RequestRecord } from './activity.ts';
 import type { ClientKeyLimits } from './client-key.ts';
 import type { AccountSummary } from './control.ts';
+import type { GatewayReadiness, GatewayScope } from './followed-gateway.ts';
 
 export const gatewayPaths = {
   state: '/gateway/state',
@@ -15,17 +16,6 @@ export const gatewayPaths = {
 
 /** Raised by a change that an older editor would misread; what is only added leaves it. */
 export const gatewayProtocol = 1;
-
-/** `admin` sees every account and request; `client` sees how many accounts are ready, and what its own key did. */
-export type GatewayScope = 'admin' | 'client';
-
-/** How much of the gateway can serve. */
-export interface GatewayReadiness {
-  readonly ready: number;
-  readonly total: number;
-  /** What remains of what this key may use, 0 to 1; absent where no limit is known. */
-  readonly left?: number;
-}
 
 /** `GET /gateway/state`. */
 export interface GatewayState {

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { NamedClientKey } from '../core/client-key.ts';
-import type { GatewayScope } from '../core/gateway-protocol.ts';
+import type { GatewayScope } from '../core/followed-gateway.ts';
 import { checkAdminKey, checkClientKey, type GuardPolicy } from './guard.ts';
 
 /** Who looks at the gateway from outside. */

@@ -56,6 +56,7 @@ function renderView(next: DashboardView): void {
     ),
   );
   accounts.replaceChildren(element('h2', {}, [next.texts.accounts]), accountList(next.accounts, next.texts));
+  document.querySelector('main')?.classList.toggle('without-inspector', !next.canInspect);
   const isOn = next.isInspecting;
   switchLine.replaceChildren(
     button(next.texts.keepBodies, () => send({ type: 'inspecting', isOn: !isOn }), {
@@ -72,7 +73,7 @@ function build(texts: DashboardTexts): Page {
   const header = element('header', {});
   const accounts = element('section', {});
   const chartRoot = element('div', {});
-  const switchLine = element('div', { class: 'buttons' });
+  const switchLine = element('div', { class: 'buttons switch' });
   const listRoot = element('div', {});
   const inspector = element('section', { class: 'inspector', 'aria-labelledby': 'inspector' });
   inspector.hidden = true;

@@ -22,6 +22,7 @@ const commands: Readonly<Record<DashboardAction, CommandId>> = {
   start: 'qwenProxy.start',
   stop: 'qwenProxy.stop',
   'show-log': 'qwenProxy.showLog',
+  disconnect: 'qwenProxy.disconnectGateway',
 };
 
 /** The dashboard; one per window. It is told what changes and asks for nothing by the clock. */

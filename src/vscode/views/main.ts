@@ -3,6 +3,7 @@ import * as vscode from 'vscode';
 import type { App } from '../app.ts';
 import type { CommandId } from '../command-ids.ts';
 import { commandTable } from '../commands.ts';
+import { administeredCommands, administeredText } from '../gateway-commands.ts';
 import { createSignIn } from '../sign-in.ts';
 import { createAccountsTree } from './accounts-tree.ts';
 import { createDashboard } from './dashboard-panel.ts';
@@ -20,6 +21,8 @@ export function createViews(app: App): Views {
   const disposables = vscode.Disposable.from(signIn, dashboard, createAccountsTree(app));
   return {
     async run(id, argument) {
+      if (app.host.lastSnapshot.gateway !== undefined && administeredCommands.includes(id))
+        throw new Error(administeredText(vscode.l10n));
       await table[id](argument);
     },
     dispose: () => disposables.dispose(),

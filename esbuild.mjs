@@ -116,7 +116,7 @@ const leaveOutUnused = {
 /**
  * The index of undici loads all that it can do, which would be two thirds of the server's code, and installs a dispatcher
  * on `globalThis`, which belongs to everybody in the editor's extension host. The bundle has the dispatchers that
- * `src/upstream/dispatcher.ts` makes, with `request`, and no global one.
+ * `src/upstream/dispatcher.ts` makes, with `connect`, which they ask of each other on a way through a proxy, and no global one.
  * @type {esbuild.Plugin}
  */
 const onlyUsedUndici = {
@@ -124,7 +124,7 @@ const onlyUsedUndici = {
   setup(build) {
     build.onLoad({ filter: /[\\/]undici[\\/]index\.js$/ }, () => ({
       contents: `
-        require('./lib/dispatcher/dispatcher').prototype.request = require('./lib/api/api-request');
+        require('./lib/dispatcher/dispatcher').prototype.connect = require('./lib/api/api-connect');
         exports.Agent = require('./lib/dispatcher/agent');
         exports.EnvHttpProxyAgent = require('./lib/dispatcher/env-http-proxy-agent');`,
     }));

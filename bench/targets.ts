@@ -60,7 +60,7 @@ export const targets: readonly Target[] = [
 ];
 
 /** The server as it ships, with two accounts, a key and the ledger, in a home of its own. */
-async function startOwn(upstreamPort: number, args: readonly string[]): Promise<RunningTarget> {
+export async function startOwn(upstreamPort: number, args: readonly string[]): Promise<RunningTarget> {
   const home = await mkdtemp(join(tmpdir(), 'qwen-proxy-bench-'));
   const env = { PATH: process.env.PATH ?? '', HOME: home, QWEN_PROXY_HOME: join(home, 'state') };
   for (const id of ['first', 'second']) {

@@ -23,6 +23,8 @@ export interface OpenedAnswer {
   batches(options: { readonly includeUsage: boolean }): AsyncGenerator<readonly Buffer[], void>;
   /** The terminal bytes of the stream, once `batches` has ended well. */
   end(): string;
+  /** The answer as one JSON document, where that is made without `batches`. @throws as `batches` does. */
+  readonly whole?: (() => Promise<JsonObject>) | undefined;
   /** The answer as one JSON document, from everything that `batches` brought. */
   document(events: readonly Buffer[]): JsonObject;
   /** The truthful last words of a stream that breaks off; none where the dialect's own do. */

@@ -15,11 +15,12 @@ import { showsSomething } from '../upstream/chat-messages.ts';
 import { chatModel } from '../upstream/chat-model.ts';
 import { type ChatBatchOptions, openChatStream } from '../upstream/chat-stream.ts';
 import { createThinkTagEditor } from '../upstream/chat-think-tags.ts';
-import { createToolCallEditor } from '../upstream/chat-tool-deltas.ts';
+import { createToolCallEditor, createToolCallMender } from '../upstream/chat-tool-deltas.ts';
 import { toolRenames } from '../upstream/chat-tools.ts';
 import { leaksToolCalls, modelInfo } from '../upstream/models.ts';
 import { type ChatSurface, editChatRequest } from '../upstream/request.ts';
 import type { Transport } from '../upstream/transport.ts';
+import type { ChunkSink } from '../wire/chunk-mould.ts';
 import type { Exchange } from './exchange.ts';
 import { sendWatched, withCredential } from './send.ts';
 
@@ -39,6 +40,8 @@ export interface ChatLaneOptions {
 /** The events of a Chat Completions answer as they came, but for tool calls that no client could put together. */
 export interface ChatAnswer {
   batches(options: ChatBatchOptions): AsyncGenerator<readonly Buffer[], void>;
+  /** What the events say instead of their bytes; absent where those have to be looked into. */
+  readonly pour: ((sink: ChunkSink) => Promise<void>) | undefined;
   readonly usage: Usage | undefined;
   /** The model that was asked in the end. */
   readonly model: string;
@@ -93,7 +96,8 @@ export function createChatLane(options: ChatLaneOptions): OpenChat {
       send,
     });
     const clientNames = new Map([...toolRenames(body)].map(([client, upstream]) => [upstream, client]));
-    const mend = createToolCallEditor(clientNames);
+    const mendChunk = createToolCallMender(clientNames);
+    const mend = createToolCallEditor(mendChunk);
     const leaks = leakEditors(body, model, settings.leakRepair);
     /** What models write in the wrong place, put right. */
     async function* repaired(edit: (event: Buffer) => Buffer, batchOptions: ChatBatchOptions) {
@@ -113,6 +117,14 @@ export function createChatLane(options: ChatLaneOptions): OpenChat {
         const edit = editLast === undefined ? mend : (event: Buffer) => editLast(mend(event));
         return leaks.length === 0 ? stream.batches({ ...batchOptions, edit }) : repaired(edit, batchOptions);
       },
+      pour:
+        leaks.length > 0
+          ? undefined
+          : (sink) =>
+              stream.pour({
+                text: (text, mould) => sink.text(text, mould),
+                chunk: (chunk) => sink.chunk(mendChunk(chunk)),
+              }),
       get usage() {
         return stream.usage;
       },

@@ -124,10 +124,9 @@ export function createGateway(options: GatewayOptions): Gateway {
           call.begun = answer;
           await deliverStream(call, answer);
         } else {
-          const events: Buffer[] = [];
-          for await (const batch of answer.batches({ includeUsage: true })) events.push(...batch);
+          const document = await (answer.whole?.() ?? collected(answer));
           isDelivering = true;
-          await deliverJson(call, answer.document(events), answer.usage);
+          await deliverJson(call, document, answer.usage);
         }
         pool.report(lease, { kind: 'answered' });
         return undefined;
@@ -202,6 +201,12 @@ export function createGateway(options: GatewayOptions): Gateway {
       });
     }
   }
+}
+
+async function collected(answer: OpenedAnswer): Promise<JsonObject> {
+  const events: Buffer[] = [];
+  for await (const batch of answer.batches({ includeUsage: true })) events.push(...batch);
+  return answer.document(events);
 }
 
 interface Call extends TracedRequest {

@@ -4,7 +4,7 @@ import { GatewayError } from '../core/errors.ts';
 import type { JsonObject } from '../core/json.ts';
 import type { WireFormat } from '../core/upstream.ts';
 import type { Usage } from '../core/usage.ts';
-import { foldChatStream } from '../dialects/openai-chat/fold.ts';
+import { ChatFold, foldChatStream } from '../dialects/openai-chat/fold.ts';
 import { createChatDecoder } from '../upstream/chat-decode.ts';
 import { createModelEcho } from '../upstream/chat-echo.ts';
 import { anthropicSurface } from './anthropic-native.ts';
@@ -69,12 +69,21 @@ export function createLanes(options: LaneOptions): (attempt: Attempt) => Promise
 function nativeChat(answer: ChatAnswer, { request: { model } }: Attempt): OpenedAnswer {
   // Who asked for no model is told which one answered.
   const echo = model === undefined || model === answer.model ? undefined : createModelEcho(model);
+  const { pour } = answer;
   return {
     lane: 'native',
     batches: (batchOptions) =>
       answer.batches({ ...batchOptions, ...(echo === undefined ? { mayJoin: () => true } : { edit: echo }) }),
     end: () => 'data: [DONE]\n\n',
     document: foldChatStream,
+    whole:
+      pour === undefined || echo !== undefined
+        ? undefined
+        : async () => {
+            const fold = new ChatFold();
+            await pour(fold);
+            return fold.result();
+          },
     get usage() {
       return answer.usage;
     },

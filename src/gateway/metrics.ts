@@ -3,6 +3,7 @@ import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { AccountSummary, ProxySnapshot } from '../core/control.ts';
 import type { TeamStatus } from '../core/team.ts';
 import { createLabelBound } from './label-bound.ts';
+import { seriesOf } from './metric-series.ts';
 import type { Ending, TracedRequest } from './trace.ts';
 
 /** Seconds: first words come within moments or, with long prompts, within minutes. */
@@ -41,10 +42,15 @@ export function createMetrics(options: MetricsOptions): Metrics {
   const registers = [registry];
   const modelLabel = createLabelBound(maximumModels);
   const accountLabel = createLabelBound(maximumAccounts);
-  const counter = <Label extends string>(name: string, help: string, labelNames: readonly Label[]) =>
-    new Counter({ name: `qwen_proxy_${name}`, help, labelNames, registers });
-  const histogram = (name: string, help: string, buckets: number[]) =>
-    new Histogram({ name: `qwen_proxy_${name}`, help, labelNames: ['dialect', 'lane'], buckets, registers });
+  const counter = <Label extends string>(name: string, help: string, labelNames: readonly Label[]) => {
+    const metric = new Counter<Label>({ name: `qwen_proxy_${name}`, help, labelNames, registers });
+    return seriesOf((labels: Record<Label, string>) => metric.labels(labels));
+  };
+  const histogram = (name: string, help: string, buckets: number[]) => {
+    const labelNames = ['dialect', 'lane'] as const;
+    const metric = new Histogram({ name: `qwen_proxy_${name}`, help, labelNames, buckets, registers });
+    return seriesOf((labels: Record<'dialect' | 'lane', string>) => metric.labels(labels));
+  };
 
   const requests = counter('requests_total', 'Client requests that are over, by what they were answered with.', [
     'dialect',
@@ -67,13 +73,14 @@ export function createMetrics(options: MetricsOptions): Metrics {
   const keyRequests = counter('key_requests_total', 'Requests of named client keys that are over.', ['key', 'outcome']);
   const ttft = histogram('ttft_seconds', 'From the request to the beginning of its answer.', ttftBuckets);
   const duration = histogram('request_duration_seconds', 'From the request to the end of its answer.', durationBuckets);
-  const openRequests = new Gauge({
+  const openGauge = new Gauge({
     name: 'qwen_proxy_open_requests',
     help: 'Client requests under way.',
     labelNames: ['kind'],
     registers,
   });
-  for (const kind of ['stream', 'json']) openRequests.set({ kind }, 0);
+  const openRequests = seriesOf((labels: { kind: string }) => openGauge.labels(labels));
+  for (const kind of ['stream', 'json']) openRequests({ kind }).set(0);
   let accounts: readonly AccountSummary[] = [];
   addReadings(registry, { ...options, accounts: () => accounts });
 
@@ -82,27 +89,27 @@ export function createMetrics(options: MetricsOptions): Metrics {
       const kind = request.stream ? 'stream' : 'json';
       // The first step of a request is told before any account is tried.
       if (ending === undefined) {
-        if (trace.attempts.length === 0) openRequests.inc({ kind });
+        if (trace.attempts.length === 0) openRequests({ kind }).inc();
         return;
       }
-      openRequests.dec({ kind });
+      openRequests({ kind }).dec();
       const { lease, lane = 'none', startedMs, firstOutputMs } = trace;
       const hasAnswer = firstOutputMs !== undefined;
       // What clients write is no label before an upstream has taken it for a model.
       const model = lease === undefined ? 'none' : modelLabel(lease.model, hasAnswer);
       const account = lease === undefined ? 'none' : accountLabel(lease.account.id, true);
-      requests.inc({ dialect: dialect.id, lane, model, status: String(ending.status), account });
-      outcomes.inc({ outcome: ending.outcome, error: ending.error ?? 'none' });
-      if (exchange.clientKey !== undefined) keyRequests.inc({ key: exchange.clientKey, outcome: ending.outcome });
+      requests({ dialect: dialect.id, lane, model, status: String(ending.status), account }).inc();
+      outcomes({ outcome: ending.outcome, error: ending.error ?? 'none' }).inc();
+      if (exchange.clientKey !== undefined) keyRequests({ key: exchange.clientKey, outcome: ending.outcome }).inc();
       trace.attempts.forEach((attempt, index) => {
-        attempts.inc({ reason: attempt.error ?? 'answered' });
+        attempts({ reason: attempt.error ?? 'answered' }).inc();
         const next = trace.attempts[index + 1];
         if (next !== undefined && next.account !== attempt.account)
-          rotations.inc({ reason: attempt.error ?? 'answered' });
+          rotations({ reason: attempt.error ?? 'answered' }).inc();
       });
       const endedMs = trace.endedMs ?? startedMs;
-      duration.observe({ dialect: dialect.id, lane }, (endedMs - startedMs) / 1000);
-      if (hasAnswer) ttft.observe({ dialect: dialect.id, lane }, (firstOutputMs - startedMs) / 1000);
+      duration({ dialect: dialect.id, lane }).observe((endedMs - startedMs) / 1000);
+      if (hasAnswer) ttft({ dialect: dialect.id, lane }).observe((firstOutputMs - startedMs) / 1000);
       if (ending.usage === undefined) return;
       const { inputTokens, outputTokens, cachedTokens, reasoningTokens } = ending.usage;
       for (const [name, count] of Object.entries({
@@ -111,9 +118,9 @@ export function createMetrics(options: MetricsOptions): Metrics {
         cached: cachedTokens,
         reasoning: reasoningTokens,
       }))
-        if (count > 0) tokens.inc({ kind: name, model, account }, count);
+        if (count > 0) tokens({ kind: name, model, account }).inc(count);
     },
-    refused: (code) => refusals.inc({ code }),
+    refused: (code) => refusals({ code }).inc(),
     async text() {
       // Once a scrape: every quota window is counted for it.
       accounts = options.accounts();

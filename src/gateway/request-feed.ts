@@ -26,7 +26,8 @@ export interface RequestFeedOptions {
 }
 
 export function createRequestFeed({ clock, onChange }: RequestFeedOptions): RequestFeed {
-  const records = new Map<string, RequestRecord>();
+  /** What is open is written down when somebody is told of it: it takes steps many times as often. */
+  const records = new Map<string, RequestRecord | TracedRequest>();
   let changed: Set<string> | undefined;
 
   const announce = (id: string) => {
@@ -34,7 +35,7 @@ export function createRequestFeed({ clock, onChange }: RequestFeedOptions): Requ
     changed = new Set([id]);
     void clock.sleep(gatherMs).then(
       () => {
-        const due = [...(changed ?? [])].flatMap((each) => records.get(each) ?? []);
+        const due = [...(changed ?? [])].flatMap((each) => records.get(each) ?? []).map(written);
         changed = undefined;
         if (due.length > 0) onChange(due);
       },
@@ -42,24 +43,30 @@ export function createRequestFeed({ clock, onChange }: RequestFeedOptions): Requ
     );
   };
   const oldestEnded = (): string | undefined => {
-    for (const { id, state } of records.values()) if (state !== 'open') return id;
+    for (const [id, kept] of records) if (!('trace' in kept) && kept.state !== 'open') return id;
     return undefined;
   };
-  const keep = (record: RequestRecord) => {
-    records.set(record.id, record);
-    if (records.size > keptRequests) {
-      records.delete(oldestEnded() ?? record.id);
-    }
-    announce(record.id);
+  const written = (kept: RequestRecord | TracedRequest): RequestRecord =>
+    'trace' in kept ? recordOf(kept, clock.now()) : kept;
+  const keep = (id: string, record: RequestRecord | TracedRequest) => {
+    records.set(id, record);
+    if (records.size > keptRequests) records.delete(oldestEnded() ?? id);
+    announce(id);
   };
 
   return {
-    note: (traced, ending) => keep(recordOf(traced, clock.now(), ending)),
-    adopt: (told) => told.forEach(keep),
-    abandonOpen() {
-      for (const record of records.values()) if (record.state === 'open') keep({ ...record, state: 'cut' });
+    note(traced, ending) {
+      const { requestId } = traced.exchange;
+      keep(requestId, ending === undefined ? traced : recordOf(traced, clock.now(), ending));
     },
-    list: () => [...records.values()],
+    adopt(told) {
+      for (const record of told) keep(record.id, record);
+    },
+    abandonOpen() {
+      for (const record of [...records.values()].map(written))
+        if (record.state === 'open') keep(record.id, { ...record, state: 'cut' });
+    },
+    list: () => [...records.values()].map(written),
   };
 }
 

@@ -207,14 +207,14 @@ export function createApp(options: AppOptions): RequestListener {
     try {
       checkOrigin(request.headers, policy());
       checkTarget(request);
-      request.url = normalisePath(request.url ?? '/');
       // The response knows that it has no body to send.
       if (request.method === 'HEAD') request.method = 'GET';
+      if (!exact.has(`${request.method} ${request.url}`)) request.url = normalisePath(request.url ?? '/');
     } catch (thrown) {
       return answerError({ request, response, requestId }, errorsOf(request), toGatewayError(thrown));
     }
     if (allowCors({ request, response, requestId }, policy())) return;
-    const known = exact.get(`${request.method} ${request.url.split('?', 1)[0]}`);
+    const known = exact.get(`${request.method} ${request.url?.split('?', 1)[0]}`);
     if (known !== undefined) void known({ request, response, requestId, params: {} });
     else findRoute(request, response);
   };

@@ -65,8 +65,12 @@ export function checkTarget({
   rawHeaders,
   headers,
 }: Pick<IncomingMessage, 'url' | 'rawHeaders' | 'headers'>): void {
-  const hosts = rawHeaders.filter((name, index) => index % 2 === 0 && name.toLowerCase() === 'host');
-  if (hosts.length > 1) throw new GatewayError('invalid_request', 'The request has more than one Host header.');
+  let hosts = 0;
+  for (let at = 0; at < rawHeaders.length; at += 2)
+    if (rawHeaders[at]?.length === 4 && rawHeaders[at]?.toLowerCase() === 'host') hosts++;
+  if (hosts > 1) throw new GatewayError('invalid_request', 'The request has more than one Host header.');
+  // Nearly every request names a path and nothing else.
+  if (url.startsWith('/')) return;
   const authority = /^[a-z][a-z0-9+.-]*:\/\/([^/?#]*)/i.exec(url)?.[1];
   if (authority !== undefined && authority.toLowerCase() !== headers.host?.toLowerCase())
     throw new GatewayError('forbidden', 'Requests to other servers are not passed on here.', {
@@ -83,14 +87,25 @@ function sentKeys(headers: IncomingHttpHeaders): readonly string[] {
   );
 }
 
-/** Compares digests, so that neither the content nor the length of a key shows in the time taken. */
-function isSame(a: string, b: string): boolean {
-  const digest = (value: string) => hash('sha256', value, 'buffer');
-  return timingSafeEqual(digest(a), digest(b));
+const digestOf = (value: string) => hash('sha256', value, 'buffer');
+
+/** Of accepted keys alone, which are few: what others send is not kept. */
+const acceptedDigests = new Map<string, Buffer>();
+
+function digestOfAccepted(key: string): Buffer {
+  const digest = acceptedDigests.get(key) ?? digestOf(key);
+  if (acceptedDigests.size > 1_000) acceptedDigests.clear();
+  acceptedDigests.set(key, digest);
+  return digest;
 }
 
+/** Compares digests, so that neither the content nor the length of a key shows in the time taken. */
 const matchesAny = (sent: readonly string[], accepted: readonly string[]) =>
-  sent.some((key) => accepted.reduce((found, candidate) => isSame(key, candidate) || found, false));
+  sent
+    .map(digestOf)
+    .some((digest) =>
+      accepted.reduce((found, candidate) => timingSafeEqual(digest, digestOfAccepted(candidate)) || found, false),
+    );
 
 /**
  * The named key that was sent, if it is one of those.

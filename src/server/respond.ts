@@ -129,13 +129,14 @@ export function sendJson(
   body: JsonObject,
 ): void {
   if (response.headersSent || response.destroyed) return;
-  const bytes = Buffer.from(JSON.stringify(body));
+  // As a string it goes out in one piece with the headers.
+  const text = JSON.stringify(body);
   response.writeHead(status, {
     'content-type': 'application/json; charset=utf-8',
-    'content-length': bytes.length,
+    'content-length': Buffer.byteLength(text),
     ...headers,
   });
-  response.end(bytes);
+  response.end(text);
 }
 
 /** An upload is read on for so long, and so much of it, after it has been refused. */

@@ -24,12 +24,14 @@ export interface ChatEventMeaning {
   /** `data: [DONE]`. */
   readonly done: boolean;
   readonly error?: GatewayError;
+  /** What it says, where that is a JSON object and no error. */
+  readonly chunk?: JsonObject;
 }
 
 const nothing: ChatEventMeaning = { commits: false, finishedChoices: [], usageOnly: false, done: false };
 
 /** Reads one event in full. Unknown fields and shapes mean nothing; broken JSON is an error. */
-export function readChatEvent(bytes: Buffer): ChatEventMeaning {
+export function readChatEvent(bytes: Buffer | string): ChatEventMeaning {
   const { event, data, comments } = parseSseEvent(bytes);
   if (data.trim() === '[DONE]') return { ...nothing, done: true };
   if (data === '' && event !== 'error') return nothing;
@@ -62,6 +64,7 @@ function readChunk(chunk: JsonObject): ChatEventMeaning {
     ...(usage && { usage: readUsage(usage) }),
     usageOnly: usage !== undefined && choices.length === 0,
     done: false,
+    chunk,
   };
 }
 

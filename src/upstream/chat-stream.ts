@@ -1,7 +1,8 @@
 import { GatewayError } from '../core/errors.ts';
+import type { JsonObject } from '../core/json.ts';
 import { headerValue, type UpstreamResponse } from '../core/upstream.ts';
 import type { Usage } from '../core/usage.ts';
-import { type ChunkMould, chunkEnd, mouldOf } from '../wire/chunk-mould.ts';
+import { type ChunkMould, type ChunkSink, chunkEnd, chunkText, mouldOf, textEventEnd } from '../wire/chunk-mould.ts';
 import { eventEnd, SseBlocks } from '../wire/sse-blocks.ts';
 import { type BodyReadOptions, type BodyReads, readBody, readTextOf } from './body-reads.ts';
 import { type ChatEventMeaning, isPlainChunk, readChatEvent } from './chat-events.ts';
@@ -35,6 +36,11 @@ export interface ChatStream {
    * @throws GatewayError when the upstream reports an error, stalls, or ends without a finish reason.
    */
   batches(options: ChatBatchOptions): AsyncGenerator<readonly Buffer[], void>;
+  /**
+   * The same for whoever wants what the events say and not their bytes, which costs a third.
+   * @throws as `batches` does.
+   */
+  pour(sink: ChunkSink): Promise<void>;
   readonly usage: Usage | undefined;
 }
 
@@ -79,7 +85,7 @@ export async function openChatStream(response: UpstreamResponse, options: ChatSt
     return ready.shift();
   };
 
-  const held: { readonly event: Buffer; readonly usageOnly: boolean }[] = [];
+  const held: { readonly event: Buffer; readonly usageOnly: boolean; readonly chunk: JsonObject | undefined }[] = [];
   let heldBytes = 0;
   let rest: Buffer | undefined;
   let isCommitted = false;
@@ -98,7 +104,7 @@ export async function openChatStream(response: UpstreamResponse, options: ChatSt
           for (let index = 0; !isWhole(); index++) finished.add(index);
           isCommitted = true;
         } else {
-          held.push({ event, usageOnly: meaning.usageOnly });
+          held.push({ event, usageOnly: meaning.usageOnly, chunk: meaning.chunk });
           heldBytes += event.length;
           isCommitted = meaning.commits;
           rest = block.subarray(at);
@@ -112,13 +118,21 @@ export async function openChatStream(response: UpstreamResponse, options: ChatSt
     throw error;
   }
 
+  const forgive = (error: unknown) => {
+    // The answer was complete but for its trailer: a socket that dies now takes nothing from the client.
+    if (!isWhole() || !(error instanceof GatewayError) || error.scope !== 'provider') throw error;
+  };
+  const letGo = () => (isDone ? reads.linger() : reads.abandon());
+  const checkWhole = () => {
+    if (!isWhole()) throw new GatewayError('upstream_protocol', 'Qwen ended the stream in the middle of the answer.');
+  };
+
   return {
     get usage() {
       return usage;
     },
     async *batches({ includeUsage, mayJoin = () => false, edit = (event) => event }) {
-      const wanted = (event: Buffer): boolean => {
-        if (isPlainChunk(event)) return true;
+      const isWanted = (event: Buffer): boolean => {
         const meaning = readChatEvent(event);
         note(meaning);
         return !meaning.done && (includeUsage || !meaning.usageOnly);
@@ -138,8 +152,9 @@ export async function openChatStream(response: UpstreamResponse, options: ChatSt
             const isKnown = at > start;
             if (!isKnown) at = eventEnd(block, start);
             const event = block.subarray(start, at);
-            if (isKnown || (!isBlank(event) && wanted(event))) events.push(edit(event));
-            if (!isKnown) mould = mouldOf(text.slice(start, at)) ?? mould;
+            const isPlain = isKnown || isPlainChunk(event);
+            if (isPlain || (!isBlank(event) && isWanted(event))) events.push(edit(event));
+            if (isPlain && !isKnown) mould = mouldOf(text.slice(start, at)) ?? mould;
           }
         } catch (error) {
           return { events, error };
@@ -154,13 +169,41 @@ export async function openChatStream(response: UpstreamResponse, options: ChatSt
           if ('error' in passed) throw passed.error;
         }
       } catch (error) {
-        // The answer was complete but for its trailer: a socket that dies now takes nothing from the client.
-        if (!isWhole() || !(error instanceof GatewayError) || error.scope !== 'provider') throw error;
+        forgive(error);
       } finally {
-        if (isDone) reads.linger();
-        else reads.abandon();
+        letGo();
       }
-      if (!isWhole()) throw new GatewayError('upstream_protocol', 'Qwen ended the stream in the middle of the answer.');
+      checkWhole();
+    },
+    async pour(sink) {
+      let mould: ChunkMould | undefined;
+      const pourBlock = (text: string) => {
+        for (let at = 0, end = 0; at < text.length && !isDone; at = end) {
+          end = mould === undefined ? -1 : chunkEnd(mould, text, at);
+          if (mould !== undefined && end !== -1) {
+            sink.text(chunkText(mould, text, at, end), mould);
+            continue;
+          }
+          end = textEventEnd(text, at);
+          const event = text.slice(at, end);
+          if (event.length <= 2) continue;
+          const meaning = readChatEvent(event);
+          note(meaning);
+          if (meaning.chunk === undefined) continue;
+          sink.chunk(meaning.chunk);
+          if (meaning.finishedChoices.length === 0) mould = mouldOf(event) ?? mould;
+        }
+      };
+      try {
+        for (const { chunk } of held) if (chunk !== undefined) sink.chunk(chunk);
+        for (let block = rest; block !== undefined && !isDone; block = isDone ? undefined : await nextBlock())
+          pourBlock(block.toString('utf8'));
+      } catch (error) {
+        forgive(error);
+      } finally {
+        letGo();
+      }
+      checkWhole();
     },
   };
 }

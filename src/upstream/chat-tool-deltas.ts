@@ -3,18 +3,27 @@ import { isJsonObject, type JsonObject, numberField, objectField, parseJson, str
 import { parseSseEvent } from '../wire/sse.ts';
 import { ToolArguments } from './chat-arguments.ts';
 
-/**
- * Mends the tool calls of a stream so that clients' accumulators put them together: calls that share an index or have
- * none get their own, calls without an id get one, repeated arguments are left out, and empty names that some clients
- * read as new names (openai 7 with parseable tools) go. Events without a fault keep their bytes.
- * @param clientNames The client's names for tools that went upstream under another.
- */
-export function createToolCallEditor(clientNames: ReadonlyMap<string, string>): (event: Buffer) => Buffer {
-  const callsOfChoice = new Map<unknown, StreamedCalls>();
+/** A {@link createToolCallMender} on the bytes of events; those without a fault keep theirs. */
+export function createToolCallEditor(mend: (chunk: JsonObject) => JsonObject): (event: Buffer) => Buffer {
   return (event) => {
     if (event.indexOf(toolCallsKey) === -1) return event;
     const chunk = parseJson(parseSseEvent(event).data);
-    if (!isJsonObject(chunk) || !Array.isArray(chunk.choices)) return event;
+    if (!isJsonObject(chunk)) return event;
+    const mended = mend(chunk);
+    return mended === chunk ? event : Buffer.from(`data: ${JSON.stringify(mended)}\n\n`);
+  };
+}
+
+/**
+ * Mends the tool calls of a stream so that clients' accumulators put them together: calls that share an index or have
+ * none get their own, calls without an id get one, repeated arguments are left out, and empty names that some clients
+ * read as new names (openai 7 with parseable tools) go. A chunk without a fault is handed back itself.
+ * @param clientNames The client's names for tools that went upstream under another.
+ */
+export function createToolCallMender(clientNames: ReadonlyMap<string, string>): (chunk: JsonObject) => JsonObject {
+  const callsOfChoice = new Map<unknown, StreamedCalls>();
+  return (chunk) => {
+    if (!Array.isArray(chunk.choices)) return chunk;
     const given: readonly unknown[] = chunk.choices;
     const choices = given.map((choice) => {
       const delta = isJsonObject(choice) ? objectField(choice, 'delta') : undefined;
@@ -27,8 +36,7 @@ export function createToolCallEditor(clientNames: ReadonlyMap<string, string>): 
       const isChanged = edited.some((piece, index) => piece !== pieces[index]);
       return isChanged ? { ...choice, delta: { ...delta, tool_calls: edited } } : choice;
     });
-    if (choices.every((choice, index) => choice === given[index])) return event;
-    return Buffer.from(`data: ${JSON.stringify({ ...chunk, choices })}\n\n`);
+    return choices.every((choice, index) => choice === given[index]) ? chunk : { ...chunk, choices };
   };
 }
 

@@ -1,9 +1,10 @@
-import type { Readable } from 'node:stream';
+import { Readable, type Transform } from 'node:stream';
 import { createBrotliDecompress, createGunzip, createInflate, createZstdDecompress } from 'node:zlib';
 import type { Dispatcher } from 'undici';
 import type { NetworkSettings } from '../core/network.ts';
-import type { UpstreamRequest, UpstreamResponse } from '../core/upstream.ts';
+import type { ByteStream, UpstreamRequest, UpstreamResponse } from '../core/upstream.ts';
 import { createDispatcher, type DispatcherOptions } from './dispatcher.ts';
+import { ResponseBody } from './response-body.ts';
 import { classifyTransportError } from './transport-errors.ts';
 
 /** The one way out of this process. No request of ours goes through a global dispatcher. */
@@ -17,7 +18,7 @@ export interface Transport {
   close(): Promise<void>;
 }
 
-const decoders = new Map<string, () => Readable & NodeJS.WritableStream>([
+const decoders = new Map<string, () => Transform>([
   ['gzip', createGunzip],
   ['x-gzip', createGunzip],
   ['deflate', createInflate],
@@ -50,24 +51,11 @@ export function createTransport(options: DispatcherOptions = {}): ConfigurableTr
         .finally(() => retired.delete(last));
     },
     async send(request, signal) {
-      const url = new URL(request.url);
-      let response: Dispatcher.ResponseData;
-      try {
-        // Made for the first request that needs it: the machine's certificates take a while to read.
-        dispatcher ??= createDispatcher({ ...options, network });
-        response = await dispatcher.request({
-          origin: url.origin,
-          path: url.pathname + url.search,
-          method: request.method,
-          headers: { 'accept-encoding': 'identity', ...request.headers },
-          body: request.body ?? null,
-          signal,
-        });
-      } catch (error) {
-        if (signal.aborted) throw signal.reason;
-        throw classifyTransportError(error);
-      }
-      return { status: response.statusCode, headers: response.headers, body: decode(response) };
+      if (signal.aborted) throw signal.reason;
+      // Made for the first request that needs it: the machine's certificates take a while to read.
+      dispatcher ??= createDispatcher({ ...options, network });
+      const response = await dispatch(dispatcher, request, signal);
+      return { ...response, body: decode(response) };
     },
     async close() {
       const open = [...retired, ...(dispatcher ? [dispatcher] : [])];
@@ -76,14 +64,71 @@ export function createTransport(options: DispatcherOptions = {}): ConfigurableTr
   };
 }
 
+/** An answer whose body is as it came. */
+interface ReceivedResponse extends UpstreamResponse {
+  readonly body: ResponseBody;
+}
+
+/** Resolves with the headers; the signal ends the request until the last byte of its answer has come. */
+function dispatch(dispatcher: Dispatcher, request: UpstreamRequest, signal: AbortSignal): Promise<ReceivedResponse> {
+  const { origin, pathname, search } = new URL(request.url);
+  return new Promise((resolve, reject) => {
+    let controller: Dispatcher.DispatchController | undefined;
+    let body: ResponseBody | undefined;
+    const onAbort = () => {
+      const reason = toError(signal.reason);
+      if (body === undefined) controller?.abort(reason);
+      else body.destroy(reason);
+      // Who waits for a connection is told at once; what was not sent by then is not sent any more.
+      reject(signal.reason);
+    };
+    const settle = (error?: Error) => {
+      signal.removeEventListener('abort', onAbort);
+      body?.close(error);
+      if (error !== undefined) reject(signal.aborted ? signal.reason : classifyTransportError(error));
+    };
+    signal.addEventListener('abort', onAbort, { once: true });
+    dispatcher.dispatch(
+      {
+        origin,
+        path: pathname + search,
+        method: request.method,
+        headers: { 'accept-encoding': 'identity', ...request.headers },
+        body: request.body ?? null,
+      },
+      {
+        onRequestStart(started) {
+          controller = started;
+          if (signal.aborted) started.abort(toError(signal.reason));
+        },
+        onResponseStart(started, status, headers) {
+          // Early hints and their like come before the answer.
+          if (status < 200) return;
+          body = new ResponseBody(started);
+          resolve({ status, headers, body });
+        },
+        onResponseData: (_controller, read) => body?.push(read),
+        onResponseEnd: () => settle(),
+        onResponseError: (_controller, error) => settle(error),
+      },
+    );
+  });
+}
+
+const toError = (reason: unknown): Error => (reason instanceof Error ? reason : new Error(String(reason)));
+
 /** A server may compress although it was asked not to; the error of a broken coding surfaces on the returned stream. */
-function decode(response: Dispatcher.ResponseData): Readable {
-  const coding = String(response.headers['content-encoding'] ?? '')
+function decode({ headers, body }: ReceivedResponse): ByteStream {
+  const coding = String(headers['content-encoding'] ?? '')
     .trim()
     .toLowerCase();
   const decoder = decoders.get(coding)?.();
-  if (decoder === undefined) return response.body;
-  response.body.on('error', (error) => decoder.destroy(error));
-  decoder.on('close', () => response.body.destroy());
-  return response.body.pipe(decoder);
+  if (decoder === undefined) return body;
+  const packed = Readable.from(body, { objectMode: false });
+  packed.on('error', (error) => decoder.destroy(error));
+  decoder.on('close', () => {
+    packed.destroy();
+    body.destroy();
+  });
+  return packed.pipe(decoder);
 }

@@ -15,6 +15,12 @@ export interface ChunkMould {
   readonly choice: unknown;
 }
 
+/** Takes an answer apart: the text of chunks that add nothing else, and every other chunk as it was parsed. */
+export interface ChunkSink {
+  text(text: string, mould: ChunkMould): void;
+  chunk(chunk: Readonly<Record<string, unknown>>): void;
+}
+
 /**
  * The mould of an event that adds text to one choice and says nothing else: no finish reason, no usage, no call, no error.
  * `undefined` for every other event, and for one whose lines do not end in a line feed alone.
@@ -94,7 +100,18 @@ export function chunkText({ before, after }: ChunkMould, text: string, at: numbe
   }
 }
 
-const blankLine = /\n\r?\n/g;
+/** Where the event that begins at `at` ends, its blank line included. */
+export function textEventEnd(text: string, at: number): number {
+  for (let feed = text.indexOf('\n', at); feed !== -1; feed = text.indexOf('\n', feed + 1)) {
+    const next = text.charCodeAt(feed + 1);
+    if (next === lineFeed) return feed + 2;
+    if (next === carriageReturn && text.charCodeAt(feed + 2) === lineFeed) return feed + 3;
+  }
+  return text.length;
+}
+
+const lineFeed = 0x0a;
+const carriageReturn = 0x0d;
 
 /** Reads events that may come several in one piece: the text of chunks of one mould, and everything else as it is. */
 export class ChunkReader {
@@ -109,8 +126,7 @@ export class ChunkReader {
         at = end;
         continue;
       }
-      blankLine.lastIndex = at;
-      const event = text.slice(at, blankLine.test(text) ? blankLine.lastIndex : text.length);
+      const event = text.slice(at, textEventEnd(text, at));
       at += event.length;
       this.#mould = mouldOf(event) ?? this.#mould;
       onEvent(event);

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
 import { promisify } from 'node:util';
 import { type Bundles, buildBundles } from '../support/server-bundle.ts';
 
@@ -69,14 +71,38 @@ const entries = new Map();
 })();
 `;
 
+/** Asks an upstream that only a proxy reaches. */
+const proxyScript = `
+const { mkdtempSync } = require('node:fs');
+const { tmpdir } = require('node:os');
+const { join } = require('node:path');
+const { createHostedProxy, parseSettings } = require(process.argv[1]);
+const silent = () => {};
+const proxy = createHostedProxy({
+  settings: parseSettings({ PORT: 0 }, { port: 0 }).settings,
+  stateDirectory: mkdtempSync(join(tmpdir(), 'qwen-proxy-test-')),
+  version: '0.0.0',
+  mode: 'headless',
+  environment: process.env,
+  logger: { debug: silent, info: silent, warn: silent, error: silent },
+  secrets: { keys: async () => [], get: async () => {}, set: silent, delete: silent, onDidChange: () => ({ dispose: silent }) },
+});
+(async () => {
+  await proxy.start();
+  await proxy.addAccount({ id: 'a', plan: 'custom', key: 'sk-x', baseUrl: 'https://127.0.0.2:9/v1', probe: true });
+  await proxy.dispose();
+  console.log('{}');
+})();
+`;
+
 describe('bundles in somebody else’s process', () => {
   let bundles: Bundles;
   before(async () => {
     bundles = await buildBundles();
   });
   after(() => bundles.remove());
-  const tell = async (text: string, bundle: string) => {
-    const env = { PATH: process.env.PATH };
+  const tell = async (text: string, bundle: string, more: Readonly<Record<string, string>> = {}) => {
+    const env = { PATH: process.env.PATH, ...more };
     const { stdout, stderr } = await promisify(execFile)(process.execPath, ['-e', text, bundle], { env });
     assert.equal(stderr, '');
     return JSON.parse(stdout);
@@ -86,6 +112,19 @@ describe('bundles in somebody else’s process', () => {
     const { kind, before, after } = await tell(loadScript, bundles.extension);
     assert.equal(kind, 'function');
     assert.deepEqual(after, before);
+  });
+  it('dist/server.js has all of undici that a way through a proxy needs', async () => {
+    const asked: (string | undefined)[] = [];
+    const proxy = createServer().on('connect', ({ url }, socket) => {
+      asked.push(url);
+      socket.end('HTTP/1.1 502 Bad Gateway\r\n\r\n');
+    });
+    await once(proxy.listen(0, '127.0.0.1'), 'listening');
+    const address = proxy.address();
+    assert.ok(typeof address === 'object' && address !== null);
+    await tell(proxyScript, bundles.server, { HTTPS_PROXY: `http://127.0.0.1:${address.port}` });
+    proxy.close();
+    assert.equal(asked[0], '127.0.0.2:9');
   });
   it('dist/server.js holds no code that installs a dispatcher on globalThis', async () => {
     const code = await readFile(bundles.server, 'utf8');

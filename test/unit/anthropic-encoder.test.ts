@@ -5,7 +5,7 @@ import { GatewayError } from '../../src/core/errors.ts';
 import { MessageEncoder } from '../../src/dialects/anthropic-messages/encoder.ts';
 import { foldMessageStream } from '../../src/dialects/anthropic-messages/fold.ts';
 import { createChatDecoder } from '../../src/upstream/chat-decode.ts';
-import { createToolCallEditor } from '../../src/upstream/chat-tool-deltas.ts';
+import { createToolCallEditor, createToolCallMender } from '../../src/upstream/chat-tool-deltas.ts';
 import { SseSplitter } from '../../src/wire/sse.ts';
 import { isObject, type JsonObject } from '../simulator/json.ts';
 import { checkMessageStream, textOfBlocks } from '../support/anthropic-grammar.ts';
@@ -121,7 +121,7 @@ describe('anthropic encoder: the grammar, whatever a model says', () => {
         ),
         fc.constantFrom('stop', 'length', 'tool_calls'),
         (chunks, reason) => {
-          const mend = createToolCallEditor(new Map());
+          const mend = createToolCallEditor(createToolCallMender(new Map()));
           const decode = createChatDecoder();
           const events = [...chunks, chunk({}, reason)].flatMap((each) => decode(mend(each)));
           const { stream } = encode(events);

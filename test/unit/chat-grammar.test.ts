@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { createLeakEditor } from '../../src/upstream/chat-leaks.ts';
 import { createThinkTagEditor } from '../../src/upstream/chat-think-tags.ts';
-import { createToolCallEditor } from '../../src/upstream/chat-tool-deltas.ts';
+import { createToolCallEditor, createToolCallMender } from '../../src/upstream/chat-tool-deltas.ts';
 import { checkChatGrammar } from '../support/chat-grammar.ts';
 
 type Delta = Readonly<Record<string, unknown>>;
@@ -16,7 +16,7 @@ const event = (delta: Delta, finish: string | null = null) =>
 function edited(deltas: readonly Delta[], finish: string) {
   const think = createThinkTagEditor();
   const leaks = createLeakEditor(new Map([['f', { type: 'object', properties: { x: { type: 'string' } } }]]));
-  const mend = createToolCallEditor(new Map());
+  const mend = createToolCallEditor(createToolCallMender(new Map()));
   const events = [...deltas.map((delta) => event(delta)), event({}, finish)];
   const passed = events.flatMap(think.push);
   const all = [...passed, ...think.flush()].flatMap(leaks.push);

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { foldChatStream } from '../../src/dialects/openai-chat/fold.ts';
 import { offeredTools } from '../../src/upstream/chat-leaked-call.ts';
 import { createLeakEditor } from '../../src/upstream/chat-leaks.ts';
-import { createToolCallEditor } from '../../src/upstream/chat-tool-deltas.ts';
+import { createToolCallEditor, createToolCallMender } from '../../src/upstream/chat-tool-deltas.ts';
 import { leaksToolCalls } from '../../src/upstream/models.ts';
 
 const tools = offeredTools({
@@ -37,7 +37,8 @@ interface Folded {
 }
 /** Text, calls and finish reason that a client puts together. */
 const answerOf = (events: readonly Buffer[]) => {
-  const [choice] = foldChatStream(run(events).map(createToolCallEditor(new Map()))).choices as Folded[];
+  const [choice] = foldChatStream(run(events).map(createToolCallEditor(createToolCallMender(new Map()))))
+    .choices as Folded[];
   const calls = choice?.message.tool_calls?.map(({ function: f }) => `${f.name} ${f.arguments}`) ?? [];
   return { text: choice?.message.content ?? '', calls, finish: choice?.finish_reason };
 };

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { foldChatStream } from '../../src/dialects/openai-chat/fold.ts';
 import { createModelEcho } from '../../src/upstream/chat-echo.ts';
-import { createToolCallEditor } from '../../src/upstream/chat-tool-deltas.ts';
+import { createToolCallEditor, createToolCallMender } from '../../src/upstream/chat-tool-deltas.ts';
 import { SseSplitter } from '../../src/wire/sse.ts';
 
 interface Piece {
@@ -32,7 +32,7 @@ const pieceEvent = ({ index, id, name, args, type }: Piece, choice = 0) =>
     },
   ]);
 const edit = (events: readonly Buffer[], clientNames: ReadonlyMap<string, string> = new Map()) => {
-  const editor = createToolCallEditor(clientNames);
+  const editor = createToolCallEditor(createToolCallMender(clientNames));
   return events.map(editor);
 };
 interface FoldedCall {

@@ -1,5 +1,5 @@
 import { isJsonObject, type JsonObject, objectField, objectItems, parseJson, stringField } from '../../core/json.ts';
-import { type ChunkMould, ChunkReader } from '../../wire/chunk-mould.ts';
+import { type ChunkMould, ChunkReader, type ChunkSink } from '../../wire/chunk-mould.ts';
 import { parseSseEvent } from '../../wire/sse.ts';
 
 interface FoldedChoice {
@@ -12,35 +12,52 @@ interface FoldedChoice {
 /** Text that arrives in pieces; everything else in a delta is taken as it last came. */
 const textFields = new Set(['content', 'reasoning_content', 'reasoning', 'refusal']);
 
-/**
- * Makes the `chat.completion` of a stream of `chat.completion.chunk` events, in one pass over all of them; several may come
- * in one piece. Fields that nobody knows are kept: the client sees what a call without `stream` would have brought.
- */
+/** The `chat.completion` of the events of a stream; several may come in one piece. */
 export function foldChatStream(events: readonly Buffer[]): JsonObject {
-  const head: Record<string, unknown> = {};
-  const choices = new Map<unknown, FoldedChoice>();
-  let usage: unknown;
-  const onText = (text: string, { field, choice }: ChunkMould) => {
-    const message = choices.get(choice)?.message;
-    if (message !== undefined) message[field] = textOf(message[field]) + text;
-  };
-  const onEvent = (event: string) => {
-    const chunk = parseJson(parseSseEvent(event).data);
-    if (!isJsonObject(chunk)) return;
-    const { choices: _choices, usage: chunkUsage, object: _object, ...rest } = chunk;
-    for (const [name, value] of Object.entries(rest))
-      if (head[name] === undefined || head[name] === null) head[name] = value;
-    if (chunkUsage !== undefined && chunkUsage !== null) usage = chunkUsage;
-    for (const choice of objectItems(chunk, 'choices')) foldChoice(choices, choice);
-  };
-  new ChunkReader().read(Buffer.concat(events), onText, onEvent);
-  return {
-    ...head,
-    object: 'chat.completion',
-    choices: [...choices.values()].map(finishChoice).toSorted((a, b) => Number(a.index) - Number(b.index)),
-    ...(usage !== undefined && { usage }),
-  };
+  const fold = new ChatFold();
+  new ChunkReader().read(
+    Buffer.concat(events),
+    (text, mould) => fold.text(text, mould),
+    (event) => {
+      const chunk = parseJson(parseSseEvent(event).data);
+      if (isJsonObject(chunk)) fold.chunk(chunk);
+    },
+  );
+  return fold.result();
 }
+
+/**
+ * Makes the `chat.completion` of `chat.completion.chunk`s. Fields that nobody knows are kept: the client sees what a call
+ * without `stream` would have brought.
+ */
+export class ChatFold implements ChunkSink {
+  readonly #head: Record<string, unknown> = {};
+  readonly #choices = new Map<unknown, FoldedChoice>();
+  #usage: unknown;
+
+  text(text: string, { field, choice }: ChunkMould): void {
+    const message = this.#choices.get(choice)?.message;
+    if (message !== undefined) message[field] = textOf(message[field]) + text;
+  }
+
+  chunk(chunk: JsonObject): void {
+    for (const name in chunk) if (!foldedApart.has(name)) this.#head[name] ??= chunk[name];
+    this.#usage = chunk.usage ?? this.#usage;
+    for (const choice of objectItems(chunk, 'choices')) foldChoice(this.#choices, choice);
+  }
+
+  result(): JsonObject {
+    const choices = [...this.#choices.values()].map(finishChoice);
+    return {
+      ...this.#head,
+      object: 'chat.completion',
+      choices: choices.toSorted((a, b) => Number(a.index) - Number(b.index)),
+      ...(this.#usage !== undefined && { usage: this.#usage }),
+    };
+  }
+}
+
+const foldedApart = new Set(['choices', 'usage', 'object']);
 
 function foldChoice(choices: Map<unknown, FoldedChoice>, choice: JsonObject): void {
   const index = choice.index ?? 0;

@@ -1,0 +1,84 @@
+import type { Dispatcher } from 'undici';
+import type { ByteStream } from '../core/upstream.ts';
+
+/** So many bytes may wait here for their reader before the upstream is told to wait. */
+const highWaterBytes = 64 * 1024;
+
+/**
+ * The body of an answer between undici's parser and its one reader. A Node `Readable` in that place costs three times as
+ * much a read (bench, 100 paced streams), and hands the pieces of one socket read over one by one, where here they come as one.
+ */
+export class ResponseBody implements ByteStream {
+  readonly #controller: Dispatcher.DispatchController;
+  #reads: Buffer[] = [];
+  #bytes = 0;
+  /** Why no more comes, once that is so. */
+  #end: { readonly error?: Error } | undefined;
+  #wake: (() => void) | undefined;
+
+  constructor(controller: Dispatcher.DispatchController) {
+    this.#controller = controller;
+  }
+
+  push(read: Buffer): void {
+    // undici says with an empty piece that it goes on after a pause.
+    if (read.length === 0 || this.#end !== undefined) return;
+    this.#reads.push(read);
+    this.#bytes += read.length;
+    if (this.#bytes >= highWaterBytes) this.#controller.pause();
+    this.#notify();
+  }
+
+  /** No more comes; what came before is still read, and then the error is thrown, if there is one. */
+  close(error?: Error): void {
+    this.#end ??= error === undefined ? {} : { error };
+    this.#notify();
+  }
+
+  /** Gives up what has not been read, and the connection with it where the answer was still coming. */
+  destroy(reason: Error = new Error('The body was given up.')): void {
+    this.#reads = [];
+    this.#bytes = 0;
+    const isComing = this.#end === undefined;
+    if (isComing) this.#end = { error: reason };
+    this.#notify();
+    if (isComing) this.#controller.abort(reason);
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<Buffer, undefined> {
+    return {
+      next: async () => {
+        // The rest of what the socket brought comes before whoever waits here goes on.
+        if (this.#reads.length === 0 && this.#end === undefined)
+          await new Promise<void>((resolve) => {
+            this.#wake = resolve;
+          });
+        const value = this.#take();
+        if (value !== undefined) return { value, done: false };
+        if (this.#end?.error !== undefined) throw this.#end.error;
+        return { value: undefined, done: true };
+      },
+      return: async () => {
+        this.destroy();
+        return { value: undefined, done: true };
+      },
+    };
+  }
+
+  #take(): Buffer | undefined {
+    const [first, ...others] = this.#reads;
+    if (first === undefined) return undefined;
+    const taken = others.length === 0 ? first : Buffer.concat(this.#reads, this.#bytes);
+    const wasFull = this.#bytes >= highWaterBytes;
+    this.#reads = [];
+    this.#bytes = 0;
+    // Goes on at once with what waits in the socket.
+    if (wasFull && this.#end === undefined) this.#controller.resume();
+    return taken;
+  }
+
+  #notify(): void {
+    this.#wake?.();
+    this.#wake = undefined;
+  }
+}

@@ -1,5 +1,5 @@
 import { type IncomingMessage, request as requestHttp } from 'node:http';
-// biome-ignore lint/style/useNodejsImportProtocol: under this name alone the editor puts its network proxies and certificates in place
+// biome-ignore lint/style/useNodejsImportProtocol: under this name every version of the editor puts its network proxies and certificates in place
 import { request as requestHttps } from 'https';
 
 /** A request to the proxy: on this machine, or to a team gateway. */

@@ -4,7 +4,7 @@ import { createSignIns } from '../accounts/sign-in.ts';
 import { createAccountStore } from '../accounts/store.ts';
 import { systemClock } from '../core/clock.ts';
 import type { ProxySnapshot } from '../core/control.ts';
-import { isLoopbackHost } from '../core/settings.ts';
+import { isLoopbackHost } from '../core/loopback-host.ts';
 import type { WindowOwner } from '../server/window-owner.ts';
 import { createTransport } from '../upstream/transport.ts';
 import { exportLedgerCsv } from '../usage/csv.ts';

@@ -1,4 +1,4 @@
-import { isLoopbackHost } from '../core/settings.ts';
+import { isLoopbackHost } from '../core/loopback-host.ts';
 
 /** Where a team gateway is; `origin` is what its key is bound to. */
 export interface GatewayAddress {

@@ -1,4 +1,5 @@
-import { isLoopbackHost, type ProxySettings, parseSettings, type SettingName } from '../core/settings.ts';
+import { isLoopbackHost } from '../core/loopback-host.ts';
+import { type ProxySettings, parseSettings, type SettingName } from '../core/settings.ts';
 
 /** First part of every setting. */
 export const settingsSection = 'qwenProxy';

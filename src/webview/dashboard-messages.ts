@@ -136,8 +136,8 @@ export interface InspectorView {
 /** From the editor to the page. */
 export type DashboardHostMessage =
   | { readonly type: 'view'; readonly view: DashboardView }
-  /** New or changed rows, oldest first. */
-  | { readonly type: 'requests'; readonly rows: readonly RequestRow[] }
+  /** New or changed rows, oldest first; `isWhole` = nothing else counts any more, because another server is shown. */
+  | { readonly type: 'requests'; readonly rows: readonly RequestRow[]; readonly isWhole?: true }
   | { readonly type: 'chart'; readonly chart: ChartView }
   /** Without a view nothing is kept of the request. */
   | { readonly type: 'inspected'; readonly view?: InspectorView };

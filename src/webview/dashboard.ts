@@ -33,7 +33,7 @@ let opener: string | undefined;
 
 window.addEventListener('message', ({ data }: MessageEvent<DashboardHostMessage>) => {
   if (data.type === 'view') renderView(data.view);
-  if (data.type === 'requests') renderRequests(data.rows);
+  if (data.type === 'requests') renderRequests(data.rows, data.isWhole === true);
   if (data.type === 'chart') renderChart(data.chart);
   if (data.type === 'inspected' && view !== undefined) renderInspector(data.view, view.texts);
 });
@@ -98,7 +98,8 @@ function build(texts: DashboardTexts): Page {
   };
 }
 
-function renderRequests(rows: readonly RequestRow[]): void {
+function renderRequests(rows: readonly RequestRow[], isWhole: boolean): void {
+  if (isWhole) page?.requests.clear();
   page?.requests.update(rows);
 }
 

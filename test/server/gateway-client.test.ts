@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer, type IncomingHttpHeaders, type RequestListener, type Server } from 'node:http';
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -29,7 +30,7 @@ const refusal = 'The gateway is administered elsewhere.';
 describe('an editor that follows a team gateway', () => {
   const simulator = useSimulator({ keys: ['sk-one', 'sk-two'] });
   let gateway: TestProxy | undefined;
-  let stranger: Server | undefined;
+  let stranger: Server | TlsServer | undefined;
   let host: ServerHost;
   let secrets: MemorySecrets;
   /** The setting. */
@@ -325,6 +326,23 @@ describe('an editor that follows a team gateway', () => {
       assert.equal(problem?.code, code);
       assert.match(problem?.message ?? '', words);
     });
+
+  it('trusts no certificate that nobody vouches for', async () => {
+    const files = join(import.meta.dirname, '..', 'fixtures', 'tls');
+    const [cert, key] = await Promise.all(
+      ['cert', 'key'].map((name) => readFile(join(files, `upstream.test.${name}.pem`))),
+    );
+    const seen: unknown[] = [];
+    const secure = createTlsServer({ cert, key }, (request) => seen.push(request.headers)).listen(0, '127.0.0.1');
+    stranger = secure;
+    await once(secure, 'listening');
+    url = `https://127.0.0.1:${(secure.address() as AddressInfo).port}`;
+    await keep({ clientKey });
+    const { problem } = await create().start();
+    assert.equal(problem?.code, 'gateway_unreachable');
+    assert.match(problem?.message ?? '', /SELF_SIGNED_CERT/);
+    assert.deepEqual(seen, []);
+  });
 
   it('leaves administration to the gateway', async () => {
     await startGateway();

@@ -7,6 +7,7 @@ import { createGatewayProxy } from './gateway-proxy.ts';
 
 export { connectToGateway } from './connect.ts';
 export { disconnectFromGateway } from './disconnect.ts';
+export { retryGateway } from './retry.ts';
 
 /** Follows the gateway in place of a server of our own. */
 export async function connectGateway(gateway: string, options: HostedProxyOptions): Promise<ServerConnection> {

@@ -1,6 +1,6 @@
 /** The bundle that is loaded after `activate` has given the editor its answer: commands, dialogs, views. */
 import * as vscode from 'vscode';
-import type { App } from '../app.ts';
+import { type App, offer } from '../app.ts';
 import type { CommandId } from '../command-ids.ts';
 import { commandTable } from '../commands.ts';
 import { administeredCommands, administeredText } from '../gateway-commands.ts';
@@ -22,7 +22,12 @@ export function createViews(app: App): Views {
   return {
     async run(id, argument) {
       if (app.host.lastSnapshot.gateway !== undefined && administeredCommands.includes(id))
-        throw new Error(administeredText(vscode.l10n));
+        return offer(vscode.window.showWarningMessage, administeredText(vscode.l10n), [
+          {
+            label: vscode.l10n.t('Disconnect'),
+            run: () => vscode.commands.executeCommand('qwenProxy.disconnectGateway'),
+          },
+        ]);
       await table[id](argument);
     },
     dispose: () => disposables.dispose(),

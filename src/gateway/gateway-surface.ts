@@ -1,16 +1,18 @@
 import type { UsageBucket } from '../core/activity.ts';
+import type { Clock } from '../core/contracts.ts';
 import type { ProxySnapshot } from '../core/control.ts';
 import { createEmitter } from '../core/emitter.ts';
 import { type GatewayState, gatewayProtocol } from '../core/gateway-protocol.ts';
-import type { TeamStatus } from '../core/team.ts';
+import type { Team } from '../core/team.ts';
 import type { GatewaySurface } from '../server/gateway-routes.ts';
 import type { GatewayViewer } from '../server/gateway-viewer.ts';
 import type { Ledger } from '../usage/ledger.ts';
 import type { Activity } from './activity.ts';
 
 export interface GatewaySurfaceOptions {
+  readonly clock: Clock;
   readonly snapshot: () => ProxySnapshot;
-  readonly team: (() => TeamStatus) | undefined;
+  readonly team: Pick<Team, 'status'> | undefined;
   readonly activity: Pick<Activity, 'feed' | 'control' | 'onDidChangeRequests'>;
   readonly ledger: Pick<Ledger, 'ofKey'>;
 }
@@ -21,22 +23,35 @@ export interface TeamGateway {
   changed(): void;
 }
 
+/** A cooldown that ends is told by no change. */
+const seenMs = 1_000;
+
 /** Accounts are the administrator's business: a client sees the name of its key in their place. */
 const standIn = ({ key }: GatewayViewer) => key?.name ?? 'gateway';
 
 /** What editors that follow this server see of it. */
-export function createTeamGateway({ snapshot, team, activity, ledger }: GatewaySurfaceOptions): TeamGateway {
+export function createTeamGateway({ clock, snapshot, team, activity, ledger }: GatewaySurfaceOptions): TeamGateway {
   const { feed, control } = activity;
   const changed = createEmitter<void>();
+  let seen: { readonly snapshot: ProxySnapshot; readonly atMs: number } | undefined;
+  /** One for all who look: hundreds of editors ask after each change. */
+  const look = (): ProxySnapshot => {
+    const nowMs = clock.now();
+    if (seen === undefined || nowMs - seen.atMs >= seenMs) seen = { snapshot: snapshot(), atMs: nowMs };
+    return seen.snapshot;
+  };
   return {
-    changed: () => changed.fire(),
+    changed() {
+      seen = undefined;
+      changed.fire();
+    },
     surface: {
       onDidChange: changed.event,
       onDidChangeRequests: activity.onDidChangeRequests,
       requests: feed.list,
       accountModels: control.accountModels,
       state(viewer): GatewayState {
-        const { version, accounts, requestsToday } = snapshot();
+        const { version, accounts, requestsToday } = look();
         const { scope, serves, key } = viewer;
         const own = ledger.ofKey(key?.name);
         const limit = key?.limits.tokensPerDay;
@@ -44,7 +59,7 @@ export function createTeamGateway({ snapshot, team, activity, ledger }: GatewayS
           name: 'qwen-proxy',
           protocol: gatewayProtocol,
           version,
-          ...(team && { replica: team().replica }),
+          ...(team && { replica: team.status().replica }),
           scope,
           serves,
           readiness: {

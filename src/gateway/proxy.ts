@@ -122,7 +122,7 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
   let windows: WindowOwner | undefined;
   const handOut = async () => void windows?.broadcast({ type: 'secrets', secrets: await secrets.entries() });
 
-  const teamGateway = createTeamGateway({ snapshot, team: options.team?.status, activity, ledger: usage.ledger });
+  const teamGateway = createTeamGateway({ clock, snapshot, team: options.team, activity, ledger: usage.ledger });
   const http = createServing({
     options,
     teamGateway: teamGateway.surface,

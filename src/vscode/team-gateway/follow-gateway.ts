@@ -100,7 +100,7 @@ async function readEvents(
         const event = parseJson(parseSseEvent(bytes).data);
         if (!isGatewayEvent(event)) continue;
         if (event.type === 'state') onState(checked(event.state, where.url));
-        if (event.type === 'requests') onRequests(event.records);
+        if (event.type === 'requests' && Array.isArray(event.records)) onRequests(event.records);
         onEvent(event);
       }
       if (splitter.pendingBytes > largestEventBytes) throw unreachable(where.url, 'its answer is too long');
@@ -115,13 +115,27 @@ async function readEvents(
 }
 
 /** @throws GatewayFault where this editor cannot follow what says so. */
-export function checked(state: GatewayState, url: string): GatewayState {
-  if (state.name !== 'qwen-proxy') throw unreachable(url, 'what answers there is no Qwen Proxy');
+export function checked(value: unknown, url: string): GatewayState {
+  if (!isGatewayState(value)) throw unreachable(url, 'what answers there is no Qwen Proxy');
+  const state = value;
   if (state.protocol !== gatewayProtocol)
     throw new GatewayFault('gateway_version', `Version ${state.version} at ${url} is too new: update this extension.`);
   if (!state.serves)
     throw new GatewayFault('gateway_key_refused', `This is the admin key of ${url}; models ask for a client key.`);
   return state;
+}
+
+/** As far as it decides what is shown; the rest is as the protocol says, because the gateway is whom the user trusts. */
+function isGatewayState(value: unknown): value is GatewayState {
+  if (!isJsonObject(value) || !isJsonObject(value.readiness)) return false;
+  const { name, protocol, version, accounts, requestsToday, readiness } = value;
+  const numbers = [protocol, requestsToday, readiness.ready, readiness.total];
+  return (
+    name === 'qwen-proxy' &&
+    typeof version === 'string' &&
+    Array.isArray(accounts) &&
+    numbers.every((number) => typeof number === 'number')
+  );
 }
 
 const isGatewayEvent = (value: unknown): value is GatewayEvent => isJsonObject(value) && typeof value.type === 'string';

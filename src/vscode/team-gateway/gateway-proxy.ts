@@ -4,7 +4,7 @@ import type { ProxySnapshot } from '../../core/control.ts';
 import type { GatewayState } from '../../core/gateway-protocol.ts';
 import { gatewayPaths } from '../../core/gateway-protocol.ts';
 import type { HostedProxy } from '../../core/worker-protocol.ts';
-import { readGatewayKeys } from '../gateway-keys.ts';
+import { type GatewayKeys, readGatewayKeys } from '../gateway-keys.ts';
 import { type GatewayUrlFault, parseGatewayUrl } from '../gateway-url.ts';
 import type { HostedProxyOptions } from '../server-connection.ts';
 import { followGateway } from './follow-gateway.ts';
@@ -38,13 +38,15 @@ export function createGatewayProxy(options: GatewayProxyOptions): HostedProxy {
   let following: { readonly end: AbortController; readonly retryNow: () => void } | undefined;
   let known: GatewayState | undefined;
   let status: Pick<ProxySnapshot, 'state' | 'problem'> = { state: 'stopped' };
+  /** Asked for by every request of the chat: read once, until there may be others. */
+  let keys: GatewayKeys | undefined;
   /** Resolves with the next word on how it stands. */
   let next = Promise.withResolvers<void>();
 
   const place = async (): Promise<GatewayPlace> => {
     if (typeof address === 'string')
       throw new GatewayFault('gateway_url', `The gateway's address cannot be used: ${urlFaults[address]}.`);
-    const keys = await readGatewayKeys(secrets, address.origin);
+    keys ??= await readGatewayKeys(secrets, address.origin);
     if (keys === undefined)
       throw new GatewayFault('gateway_key_missing', `No key for ${address.origin} was given here yet.`);
     return { url, keys, userAgent: `QwenProxy/${version}` };
@@ -96,6 +98,7 @@ export function createGatewayProxy(options: GatewayProxyOptions): HostedProxy {
           if (isWatched) options.onRequests(told);
         },
         onFault({ code, message }) {
+          keys = undefined;
           if (status.problem?.message !== message) options.logger.warn(message);
           become({ state: 'error', problem: { code, message } });
         },
@@ -115,6 +118,7 @@ export function createGatewayProxy(options: GatewayProxyOptions): HostedProxy {
 
   return {
     async start() {
+      keys = undefined;
       const { promise } = next;
       become({ state: 'starting' });
       if (following === undefined) begin();
@@ -133,6 +137,7 @@ export function createGatewayProxy(options: GatewayProxyOptions): HostedProxy {
       return snapshot();
     },
     async secretsChanged() {
+      keys = undefined;
       following?.retryNow();
     },
     async dispose() {

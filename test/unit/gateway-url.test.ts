@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
 import type { ProxySnapshot } from '../../src/core/control.ts';
 import { gatewayProblems } from '../../src/core/followed-gateway.ts';
+import { createHandedOverSecrets } from '../../src/gateway/handed-over-secrets.ts';
 import { forgetGatewayKeys, headersOf, readGatewayKeys, storeGatewayKeys } from '../../src/vscode/gateway-keys.ts';
 import { parseGatewayUrl } from '../../src/vscode/gateway-url.ts';
 import { tooltipCommands, toStatusBarView } from '../../src/vscode/status-bar-view.ts';
+import { createSecretStore } from '../../src/vscode/storage.ts';
 import { toDashboardView } from '../../src/vscode/views/dashboard-view.ts';
+import { createMemoryLogger } from '../support/accounts.ts';
 import { createMemorySecrets } from '../support/server-proxy.ts';
 
 const l10n = {
@@ -63,6 +66,24 @@ describe('the keys of a team gateway', () => {
       secrets.entries.set('gateway:https://one.example', entry);
       assert.equal(await readGatewayKeys(secrets, 'https://one.example'), undefined, entry);
     }
+  });
+  it('are hidden from the server, which hands its entries to other windows', async () => {
+    const entries = new Map([
+      ['gateway:https://one.example', '{}'],
+      ['account:a', '{}'],
+    ]);
+    const store = createSecretStore({
+      keys: async () => [...entries.keys()],
+      get: async (key) => entries.get(key),
+      store: async (key, value) => void entries.set(key, value),
+      delete: async (key) => void entries.delete(key),
+      onDidChange: () => ({ dispose() {} }),
+    });
+    assert.deepEqual(await store.keys(), ['account:a']);
+    const handed = createHandedOverSecrets({ base: store, logger: createMemoryLogger() });
+    assert.deepEqual(await handed.entries(), { 'account:a': '{}' });
+    await handed.adopt({ 'account:b': '{}' });
+    assert.deepEqual([...entries.keys()].sort(), ['account:b', 'gateway:https://one.example'], 'nor taken away');
   });
   it('are sent each in its own header', () => {
     assert.deepEqual(headersOf({ clientKey: 'a' }), { authorization: 'Bearer a' });

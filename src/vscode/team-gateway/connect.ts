@@ -92,7 +92,8 @@ async function check(place: GatewayPlace): Promise<number> {
     );
   if (place.keys.adminKey !== undefined && scope !== 'admin')
     throw new GatewayFault('gateway_key_refused', vscode.l10n.t('This is not the admin key of the gateway.'));
-  const list = await readGateway(place, '/v1/models', signal);
+  const { clientKey } = place.keys;
+  const list = await readGateway({ ...place, keys: { clientKey } }, '/v1/models', signal);
   return isJsonObject(list) ? objectItems(list, 'data').length : 0;
 }
 

@@ -53,11 +53,12 @@ const lazyBoundary = {
 };
 
 /**
- * `listhen` reaches these only for tunnels, certificates, the clipboard, its development server and questions on a terminal;
+ * `listhen` reaches these only for tunnels, certificates, the clipboard, its development server and questions on a terminal,
+ * and the built-in ones (7 MB of memory) to serve HTTPS and to open a browser;
  * of `prom-client` nobody here uses summaries, pushing, clusters or its own list of metrics.
  */
 const neverUsed =
-  /^(node-forge|jiti|untun|tinyclip|crossws\/adapters\/node|@parcel\/watcher(-wasm)?|.*\/chunks\/(xdg-open|prompt)\.mjs|\.\/lib\/(summary|pushgateway|defaultMetrics|cluster))$/;
+  /^((node:)?https|node:child_process|node-forge|jiti|untun|tinyclip|crossws\/adapters\/node|@parcel\/watcher(-wasm)?|.*\/chunks\/(xdg-open|prompt)\.mjs|\.\/lib\/(summary|pushgateway|defaultMetrics|cluster))$/;
 
 /** @type {esbuild.Plugin} */
 const serverBoundary = {
@@ -102,14 +103,19 @@ const leaveOutUnused = {
   setup(build) {
     const leftOut = ({ path }) => ({ path, namespace: 'left-out', sideEffects: false });
     build.onResolve({ filter: neverUsed }, (call) =>
-      /[\\/]node_modules[\\/](listhen|consola|prom-client)[\\/]/.test(call.importer) ? leftOut(call) : undefined,
+      /[\\/]node_modules[\\/](listhen|http-shutdown|consola|prom-client)[\\/]/.test(call.importer)
+        ? leftOut(call)
+        : undefined,
     );
     build.onResolve({ filter: neverSpoken }, (call) =>
       /[\\/]node_modules[\\/]undici[\\/]/.test(call.importer) ? leftOut(call) : undefined,
     );
-    build.onLoad({ filter: /.*/, namespace: 'left-out' }, ({ path }) => ({
-      contents: `export default new Proxy({}, { get() { throw new Error(${JSON.stringify(`${path} is left out of this bundle`)}); } });`,
-    }));
+    build.onLoad({ filter: /.*/, namespace: 'left-out' }, ({ path }) => {
+      const message = JSON.stringify(`${path} is left out of this bundle`);
+      // Only the bundle's own look at its kind of module is answered.
+      const nothing = `new Proxy({}, { get(_, name) { if (name !== '__esModule') throw new Error(${message}); } })`;
+      return { contents: `${path.endsWith('.mjs') ? 'export default' : 'module.exports ='} ${nothing};` };
+    });
   },
 };
 

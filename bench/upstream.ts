@@ -72,10 +72,15 @@ function paced(socket: Socket, format: Format, { chunks, paceMs }: AnswerPlan): 
   const timer = setInterval(() => {
     socket.write(framed(chunkEvent(format, word(sent, nowMicros()))));
     if (++sent < chunks) return;
-    clearInterval(timer);
+    stop();
     socket.write(Buffer.concat([framed(ending(format, chunks)), lastFrame]));
   }, paceMs);
-  socket.once('close', () => clearInterval(timer));
+  // The connection serves other answers after this one.
+  const stop = () => {
+    clearInterval(timer);
+    socket.off('close', stop);
+  };
+  socket.once('close', stop);
 }
 
 const server = createServer({ noDelay: true }, (socket) => {

@@ -10,6 +10,8 @@ export interface UpstreamRequest {
 export interface ByteStream extends AsyncIterable<Uint8Array> {
   /** Gives up what has not been read, and the connection with it. */
   destroy(): unknown;
+  /** All has come and been read; absent where nobody knows before the next read. */
+  readonly isOver?: boolean;
 }
 
 /** An answer whose body has not been read yet. Destroying the body gives the connection up. */

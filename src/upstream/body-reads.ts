@@ -72,6 +72,7 @@ export function readBody(body: ByteStream, { signal, clock, idleMs }: BodyReadOp
     next,
     abandon,
     linger() {
+      if (body.isOver === true) return release();
       const stopWaiting = clock.after(lingerMs, abandon);
       void next()
         .then(async (read) => {

@@ -1,4 +1,5 @@
-import { isJsonObject, type JsonObject, objectItems } from '../core/json.ts';
+import { isJsonObject, type JsonObject, objectItems, omit } from '../core/json.ts';
+import { isTextField } from '../core/lazy-json.ts';
 import { takesCacheMarks } from './chat-cache-marks.ts';
 import type { ChatModel } from './chat-model.ts';
 import { refusal } from './chat-refusal.ts';
@@ -34,7 +35,8 @@ export function editMessages(
     const plain = withOneReasoning(
       withoutNulls(message.role === 'developer' ? { ...message, role: 'system' } : message),
     );
-    if (message.role === 'tool') {
+    if (isTextField(plain, 'content')) edited.push(renameCalls(plain, renames));
+    else if (message.role === 'tool') {
       const { text, media } = readToolContent(plain.content, `messages[${index}].content`, model);
       seen.push(...media);
       edited.push(text === plain.content ? plain : { ...plain, content: text });
@@ -48,10 +50,12 @@ export function editMessages(
 
 /** The SDKs send `refusal: null`, `audio: null` and the like back; `content: null` beside tool calls means something. */
 function withoutNulls(message: JsonObject): JsonObject {
-  const isNothing = ([name, value]: readonly [string, unknown]) =>
-    (value === null && name !== 'content') || (name === 'tool_calls' && Array.isArray(value) && value.length === 0);
-  const entries = Object.entries(message);
-  return entries.some(isNothing) ? Object.fromEntries(entries.filter((entry) => !isNothing(entry))) : message;
+  const nothing = Object.keys(message).filter((name) => {
+    if (name === 'content') return false;
+    const value = message[name];
+    return value === null || (name === 'tool_calls' && Array.isArray(value) && value.length === 0);
+  });
+  return nothing.length > 0 ? omit(message, nothing) : message;
 }
 
 /** Qwen Code sends the same thinking under OpenRouter's name too: once is enough to pay for. */
@@ -105,9 +109,11 @@ function refuseUnreadable(parts: readonly unknown[], param: string, model: ChatM
 
 /** Whether any message has a part that is no text: a picture, a film, sound. */
 export function showsSomething(body: JsonObject): boolean {
-  return objectItems(body, 'messages').some(
-    ({ content }) => Array.isArray(content) && content.some((part) => isJsonObject(part) && !isText(part)),
-  );
+  return objectItems(body, 'messages').some((message) => {
+    if (isTextField(message, 'content')) return false;
+    const { content } = message;
+    return Array.isArray(content) && content.some((part) => isJsonObject(part) && !isText(part));
+  });
 }
 
 const isText = (part: unknown): boolean => typeof partText(part) === 'string';

@@ -1,4 +1,4 @@
-import { createSecureContext, getCACertificates, type SecureContext } from 'node:tls';
+import type { SecureContext } from 'node:tls';
 import { Agent, type Dispatcher, EnvHttpProxyAgent } from 'undici';
 import { chooseProxy, type NetworkSettings } from '../core/network.ts';
 
@@ -54,6 +54,8 @@ let context: SecureContext | undefined;
  * would hold up each of them.
  */
 function systemContext(): SecureContext | undefined {
+  // Read when a host is asked that needs it: 4 MB that nobody else here wants.
+  const { createSecureContext, getCACertificates } = process.getBuiltinModule('node:tls');
   // Node 22.15 and later; an editor on an older one trusts the built-in authorities alone.
   if (typeof getCACertificates !== 'function') return undefined;
   const system = getCACertificates('system');

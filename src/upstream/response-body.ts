@@ -35,6 +35,11 @@ export class ResponseBody implements ByteStream {
     this.#notify();
   }
 
+  /** All has come and been read. */
+  get isOver(): boolean {
+    return this.#end !== undefined && this.#reads.length === 0;
+  }
+
   /** Gives up what has not been read, and the connection with it where the answer was still coming. */
   destroy(reason: Error = new Error('The body was given up.')): void {
     this.#reads = [];

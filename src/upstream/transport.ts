@@ -1,5 +1,4 @@
 import { Readable, type Transform } from 'node:stream';
-import { createBrotliDecompress, createGunzip, createInflate, createZstdDecompress } from 'node:zlib';
 import type { Dispatcher } from 'undici';
 import type { NetworkSettings } from '../core/network.ts';
 import type { ByteStream, UpstreamRequest, UpstreamResponse } from '../core/upstream.ts';
@@ -18,12 +17,15 @@ export interface Transport {
   close(): Promise<void>;
 }
 
+/** Loaded for the first answer that is compressed, which hardly any is: it takes 2 MB. */
+const zlib = () => process.getBuiltinModule('node:zlib');
+
 const decoders = new Map<string, () => Transform>([
-  ['gzip', createGunzip],
-  ['x-gzip', createGunzip],
-  ['deflate', createInflate],
-  ['br', createBrotliDecompress],
-  ['zstd', createZstdDecompress],
+  ['gzip', () => zlib().createGunzip()],
+  ['x-gzip', () => zlib().createGunzip()],
+  ['deflate', () => zlib().createInflate()],
+  ['br', () => zlib().createBrotliDecompress()],
+  ['zstd', () => zlib().createZstdDecompress()],
 ]);
 
 /** A way out whose settings may change while it is used. */

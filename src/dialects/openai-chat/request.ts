@@ -13,13 +13,14 @@ const count = v.nullish(v.pipe(wholeNumber, v.minValue(1, 'must be 1 or more')))
 const object = v.nullish(v.looseObject({}, 'must be an object'));
 
 /**
- * The fields we act on ourselves; everything else is the upstream's to judge and passes on untouched.
+ * The fields we act on ourselves; everything else is the upstream's to judge and passes on untouched, and unread: a long
+ * text is decoded when somebody reads it.
  * https://platform.openai.com/docs/api-reference/chat/create
  */
-const chatRequest = v.looseObject({
+const chatRequest = v.object({
   model: v.nullish(v.pipe(v.string('must be a string'), v.minLength(1, 'must not be empty'))),
   messages: v.pipe(
-    v.array(v.looseObject({ role: v.string('must be a string') }, 'must be an object'), 'must be an array'),
+    v.array(v.object({ role: v.string('must be a string') }, 'must be an object'), 'must be an array'),
     v.minLength(1, 'must hold at least one message'),
   ),
   stream: boolean,

@@ -14,6 +14,8 @@ import { type GatewayKeys, storeGatewayKeys } from '../../src/vscode/gateway-key
 import { connectInProcess } from '../../src/vscode/server-connection.ts';
 import { createServerHost, type ServerHost } from '../../src/vscode/server-host.ts';
 import { createGatewayProxy } from '../../src/vscode/team-gateway/gateway-proxy.ts';
+import { createMemoryHub } from '../support/memory-team.ts';
+import { startFront } from '../support/round-robin-front.ts';
 import {
   clientKey,
   createMemorySecrets,
@@ -241,6 +243,41 @@ describe('an editor that follows a team gateway', () => {
     await host.start();
     await until(({ gateway: followed }) => followed?.version === '9.9.2');
     assert.ok(!states.includes('error'), states.join(' '));
+  });
+
+  it('follows replicas behind a load balancer: one team, and no word of trouble when the one it is on goes', async () => {
+    const hub = createMemoryHub();
+    const open = (replica: string) => {
+      const team = hub.join(replica);
+      return startProxy({ settings: { ADMIN_KEY: adminKey }, team, secrets: team.secrets });
+    };
+    const replicas = [await open('a'), await open('b')];
+    let ports = replicas.map(({ port }) => port);
+    const front = await startFront(() => ports);
+    try {
+      const { proxy } = replicas[0] ?? assert.fail();
+      await proxy.addAccount({ id: 'one', plan: 'custom', key: 'sk-one', baseUrl: simulator.baseUrl, probe: false });
+      url = `http://127.0.0.1:${front.port}`;
+      await keep({ clientKey, adminKey });
+      const states: string[] = [];
+      create().onDidChangeSnapshot(({ state: now }) => states.push(now));
+      await host.start();
+      const first = await until(({ accounts }) => accounts.length === 1);
+      const name = first.gateway?.replica;
+      const [gone, left] = name === 'a' ? replicas : replicas.toReversed();
+      await left?.proxy.setAccountEnabled('one', false);
+      await until(({ gateway: followed }) => followed?.readiness?.ready === 0);
+      ports = ports.filter((port) => port !== gone?.port);
+      await gone?.proxy.stop();
+      await until(({ gateway: followed }) => followed?.replica !== name);
+      await left?.proxy.setAccountEnabled('one', true);
+      await until(({ gateway: followed }) => followed?.readiness?.ready === 1);
+      assert.ok(!states.includes('error'), states.join(' '));
+    } finally {
+      await host.dispose();
+      front.close();
+      for (const replica of replicas) await replica.dispose();
+    }
   });
 
   it('tries again at once when it is told to', async () => {

@@ -131,11 +131,10 @@ async function followSettings(
   const { settings, refused } = readProxySettings();
   reportSettings(refused);
   try {
-    if (event.affectsConfiguration(`${settingsSection}.${gatewaySettingKey}`)) {
-      const isServing = readGatewaySetting() !== undefined || readAutoStart();
-      return void (await app.host.restart({ isServing }));
-    }
-    await tellProblem(app, await app.host.updateSettings(settings));
+    const snapshot = await app.host.updateSettings(settings);
+    if (!event.affectsConfiguration(`${settingsSection}.${gatewaySettingKey}`)) return await tellProblem(app, snapshot);
+    const isServing = readGatewaySetting() !== undefined || readAutoStart();
+    await tellProblem(app, await app.host.restart({ isServing }));
   } catch (error) {
     await showFailure(app, error);
   }

@@ -226,6 +226,27 @@ describe('a window that is a client of a team gateway', () => {
     assert.equal(await isServing(), false);
   });
 
+  it('is every window of the editor, and afterwards one of them serves and the others follow', async () => {
+    const second = await editor.open({ context: window.context });
+    try {
+      await second.statusBarItem(/2 of 2 accounts ready/);
+      await window.page.bringToFront();
+      await window.runCommand('Qwen: Disconnect from the Team Gateway');
+      const items = await Promise.all([window, second].map((each) => each.statusBarItem(/no account/)));
+      await waitFor('one of them to serve', isServing);
+      await waitFor('the other one to follow it', async () => {
+        const states: string[] = [];
+        for (const [index, each] of [window, second].entries()) {
+          await each.page.bringToFront();
+          states.push((await items[index]?.tooltip()) ?? '');
+        }
+        return states.filter((state) => /served by another window/.test(state)).length === 1;
+      });
+    } finally {
+      await second.close();
+    }
+  });
+
   it('reaches a gateway elsewhere the way the editor’s network settings say', async () => {
     const asked: (string | undefined)[] = [];
     const proxy = createServer().listen(0, '127.0.0.1');

@@ -41,24 +41,36 @@ async function counted(team: TeamGateway): Promise<number> {
 
 console.log(`${cpus().length} × ${cpus()[0]?.model ?? 'processor'}, Node ${process.version}\n`);
 console.log(
-  '| replicas | requests | requests/s | Redis commands a request | bytes a request | Redis CPU µs a request |',
+  '| replicas | client key | requests | requests/s | Redis commands a request | bytes a request | Redis CPU µs a request |',
 );
-console.log('|--:|--:|--:|--:|--:|--:|');
+console.log('|--:|:--|--:|--:|--:|--:|--:|');
 for (const replicas of [1, 2, 3]) {
   const team = await startTeamGateway(replicas, { env: { ACCOUNT_STRATEGY: 'round-robin' }, keepRequests: 100 });
   await addAccounts(team);
   await team.load(300, atOnce);
-  const requests = Math.ceil(total / 5);
-  const before = await costOf(team.redis.url);
-  const startedMs = performance.now();
-  const statuses = await team.load(requests, atOnce);
-  const seconds = (performance.now() - startedMs) / 1_000;
-  const after = await costOf(team.redis.url);
-  if (statuses.get(200) !== requests) missed.push(`${replicas} replicas: ${JSON.stringify([...statuses])}`);
-  const each = (difference: number, digits: number) => (difference / requests).toFixed(digits);
-  console.log(
-    `| ${replicas} | ${requests} | ${(requests / seconds).toFixed(0)} | ${each(after.commands - before.commands, 3)} | ${each(after.bytes - before.bytes, 0)} | ${each((after.cpuMs - before.cpuMs) * 1_000, 1)} |`,
-  );
+  const measure = async (name: string, key?: string) => {
+    const requests = Math.ceil(total / 5);
+    const before = await costOf(team.redis.url);
+    const startedMs = performance.now();
+    const statuses = await team.load(requests, atOnce, undefined, key);
+    const seconds = (performance.now() - startedMs) / 1_000;
+    const after = await costOf(team.redis.url);
+    if (statuses.get(200) !== requests) missed.push(`${replicas} replicas, ${name}: ${JSON.stringify([...statuses])}`);
+    const each = (difference: number, digits: number) => (difference / requests).toFixed(digits);
+    console.log(
+      `| ${replicas} | ${name} | ${requests} | ${(requests / seconds).toFixed(0)} | ${each(after.commands - before.commands, 3)} | ${each(after.bytes - before.bytes, 0)} | ${each((after.cpuMs - before.cpuMs) * 1_000, 1)} |`,
+    );
+  };
+  await measure('without limits');
+  if (replicas > 1) {
+    // Limits that are asked about, and never met.
+    const limits = ['--requests-per-minute', '100000000', '--concurrent', '1000'];
+    const key = (await team.run(['keys', 'add', 'limited', ...limits])).out.trim();
+    const known = { headers: { authorization: `Bearer ${key}` } };
+    for (const { port } of team.replicas)
+      while ((await fetch(`http://127.0.0.1:${port}/v1/models`, known)).status !== 200);
+    await measure('with limits', key);
+  }
   await team.dispose();
 }
 

@@ -221,6 +221,11 @@ export const chinese: Readonly<Record<string, string>> = {
     'REDIS_PREFIX 只能包含字母、数字、“_”、“-”、“.”和“:”，最多 64 个字符',
   'TEAM_SINGLE_USER_PLANS must be "confirmed", or be left out': 'TEAM_SINGLE_USER_PLANS 只能为 "confirmed" 或不设置',
   'QWEN_PROXY_STATE_KEY_FILE cannot be read: {0}': '无法读取 QWEN_PROXY_STATE_KEY_FILE：{0}',
+  'This is what this home has served; the metrics add up the servers of a team.':
+    '这里只统计本目录服务过的请求；整个团队的合计请看监控指标。',
+  '{0} must be text': '{0} 必须是文本',
+  'QWEN_PROXY_STATE_KEY and QWEN_PROXY_STATE_KEY_FILE are both set: keep one.':
+    'QWEN_PROXY_STATE_KEY 与 QWEN_PROXY_STATE_KEY_FILE 同时设置：只保留一个。',
   'Make one with: {0}': '生成方法：{0}',
   'REDIS_URL needs QWEN_PROXY_STATE_KEY or QWEN_PROXY_STATE_KEY_FILE.':
     '设置 REDIS_URL 时还需要 QWEN_PROXY_STATE_KEY 或 QWEN_PROXY_STATE_KEY_FILE。',

@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { parseEnv } from 'node:util';
 import { type ProxySettings, parseSettings, settingNames } from '../core/settings.ts';
 import { type FoundValue, readConfigFile } from './config-file.ts';
+import { parseTeamSettings, type TeamSettings, teamSettingNames } from './team-settings.ts';
 import { t } from './translate.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -12,6 +13,8 @@ export type LogFormat = 'text' | 'json';
 export interface Configuration {
   readonly settings: ProxySettings;
   readonly logFormat: LogFormat;
+  /** The team that the server belongs to. */
+  readonly team?: TeamSettings;
   /** The environment with what `.env` and the file add to it. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Files that were read, or would be if they were there. */
@@ -20,7 +23,7 @@ export interface Configuration {
 
 /** Settings of the command line alone; the others are the server's. */
 const ownNames = ['LOG_FORMAT', 'QWEN_PROXY_HOME'] as const;
-const fileNames: readonly string[] = [...settingNames, ...ownNames];
+const fileNames: readonly string[] = [...settingNames, ...ownNames, ...teamSettingNames];
 
 let configFile: string | undefined;
 
@@ -61,11 +64,14 @@ export function readConfiguration(): Configuration {
   if (logFormat !== 'text' && logFormat !== 'json') say('LOG_FORMAT', t('LOG_FORMAT must be text or json'));
   const home = found.get('QWEN_PROXY_HOME')?.value;
   if (home !== undefined && typeof home !== 'string') say('QWEN_PROXY_HOME', t('QWEN_PROXY_HOME must be a folder'));
+  const joined = parseTeamSettings(Object.fromEntries(teamSettingNames.map((name) => [name, found.get(name)?.value])));
+  for (const { name, message } of joined.problems) say(name, message);
   if (problems.length > 0) throw new UsageError(problems.join('\n'));
   if (typeof home === 'string') environment.QWEN_PROXY_HOME = home;
   return {
     settings: parsed.settings,
     logFormat: logFormat === 'json' ? 'json' : 'text',
+    ...(joined.team && { team: joined.team }),
     environment,
     files: [resolve('.env'), ...(named === undefined ? [] : [resolve(named)])],
   };

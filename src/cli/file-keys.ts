@@ -1,49 +1,21 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as v from 'valibot';
-import type { ClientKeyLimits, NamedClientKey } from '../core/client-key.ts';
+import type { NamedClientKey } from '../core/client-key.ts';
 import { parseJson } from '../core/json.ts';
 import { fileStamp } from '../core/private-file.ts';
 import { writePrivateFile } from '../gateway/main.ts';
 import { withFileLock } from './file-lock.ts';
+import { type KeyStore, namedKeySchema } from './key-store.ts';
 
 const fileName = 'keys.json';
 /** A running server takes over what another process wrote within this time. */
 const watchIntervalMs = 400;
 
-const amount = v.pipe(v.number(), v.integer(), v.minValue(1));
-const fileSchema = v.object({
-  version: v.literal(1),
-  keys: v.array(
-    v.object({
-      name: v.string(),
-      digest: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/)),
-      createdAtMs: v.number(),
-      limits: v.object({
-        requestsPerMinute: v.optional(amount),
-        tokensPerDay: v.optional(amount),
-        concurrentRequests: v.optional(amount),
-        models: v.optional(v.array(v.string())),
-      }),
-    }),
-  ),
-});
+const fileSchema = v.object({ version: v.literal(1), keys: v.array(namedKeySchema) });
 
 /** The named client keys of a home: one 0600 file of digests and limits, replaced atomically. */
-export interface FileKeys {
-  /** As they were read last. */
-  list(): readonly NamedClientKey[];
-  read(): Promise<readonly NamedClientKey[]>;
-  /** Answers whether the name was free. */
-  add(key: NamedClientKey): Promise<boolean>;
-  /** Answers whether there was such a key. */
-  remove(name: string): Promise<boolean>;
-  /** Reads the file again whenever it changes. */
-  watch(onProblem: (error: unknown) => void): void;
-  close(): void;
-}
-
-export function createFileKeys(directory: string): FileKeys {
+export function createFileKeys(directory: string): KeyStore {
   const path = join(directory, fileName);
   let known: readonly NamedClientKey[] = [];
   let seen: string | undefined;
@@ -59,7 +31,7 @@ export function createFileKeys(directory: string): FileKeys {
     // Keys that cannot be read are nobody's: to serve without them would refuse people, to overwrite them would too.
     if (!file.success)
       throw new Error(`${path} is not a readable keys file. Move it away, or restore it from a backup.`);
-    known = file.output.keys.map(({ limits, ...key }) => ({ ...key, limits: presentLimits(limits) }));
+    known = file.output.keys;
     return known;
   };
   const edit = async (change: (keys: readonly NamedClientKey[]) => readonly NamedClientKey[]): Promise<boolean> => {
@@ -68,7 +40,9 @@ export function createFileKeys(directory: string): FileKeys {
       const before = await read();
       const keys = change(before);
       isChanged = keys !== before;
-      if (isChanged) await writePrivateFile(path, `${JSON.stringify({ version: 1, keys }, null, 2)}\n`);
+      if (!isChanged) return;
+      await writePrivateFile(path, `${JSON.stringify({ version: 1, keys }, null, 2)}\n`);
+      await read();
     });
     return isChanged;
   };
@@ -85,20 +59,5 @@ export function createFileKeys(directory: string): FileKeys {
       }, watchIntervalMs).unref();
     },
     close: () => clearInterval(timer),
-  };
-}
-
-/** Without the fields that are not there: an `undefined` is a value to some. */
-function presentLimits({
-  requestsPerMinute,
-  tokensPerDay,
-  concurrentRequests,
-  models,
-}: v.InferOutput<typeof fileSchema>['keys'][number]['limits']): ClientKeyLimits {
-  return {
-    ...(requestsPerMinute !== undefined && { requestsPerMinute }),
-    ...(tokensPerDay !== undefined && { tokensPerDay }),
-    ...(concurrentRequests !== undefined && { concurrentRequests }),
-    ...(models !== undefined && { models }),
   };
 }

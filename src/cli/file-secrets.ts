@@ -21,7 +21,7 @@ export function createFileSecrets(directory: string): SecretStore & { close(): v
   let watch: NodeJS.Timeout | undefined;
   /** The file as it was when the list was last read. */
   let seen: string | undefined;
-  let turn: Promise<void> = Promise.resolve();
+  let turn: Promise<unknown> = Promise.resolve();
 
   const stampOf = async () => (await fileStamp(path)) ?? 'absent';
   const readAll = async (): Promise<Record<string, string>> => {
@@ -37,16 +37,23 @@ export function createFileSecrets(directory: string): SecretStore & { close(): v
     return result.output.secrets;
   };
 
-  const edit = (change: (secrets: Record<string, string>) => void): Promise<void> => {
+  /** Writes what `change` has done; nothing where it answers `false`. */
+  const edit = (change: (secrets: Record<string, string>) => boolean): Promise<boolean> => {
     const result = turn.then(() =>
       withFileLock(join(directory, 'accounts.lock'), async () => {
         const secrets = await readAll();
-        change(secrets);
-        await writePrivateFile(path, `${JSON.stringify({ version: 1, secrets }, null, 2)}\n`);
+        const isChanged = change(secrets);
+        if (isChanged) await writePrivateFile(path, `${JSON.stringify({ version: 1, secrets }, null, 2)}\n`);
+        return isChanged;
       }),
     );
     turn = result.catch(() => {});
     return result;
+  };
+  const put = (secrets: Record<string, string>, key: string, value: string | undefined): true => {
+    if (value === undefined) delete secrets[key];
+    else secrets[key] = value;
+    return true;
   };
 
   return {
@@ -58,14 +65,12 @@ export function createFileSecrets(directory: string): SecretStore & { close(): v
       const secrets = await readAll();
       return Object.hasOwn(secrets, key) ? secrets[key] : undefined;
     },
-    set: (key, value) =>
-      edit((secrets) => {
-        secrets[key] = value;
-      }),
-    delete: (key) =>
-      edit((secrets) => {
-        delete secrets[key];
-      }),
+    set: async (key, value) => void (await edit((secrets) => put(secrets, key, value))),
+    delete: async (key) => void (await edit((secrets) => put(secrets, key, undefined))),
+    swap: (key, expected, next) =>
+      edit(
+        (secrets) => (Object.hasOwn(secrets, key) ? secrets[key] : undefined) === expected && put(secrets, key, next),
+      ),
     onDidChange(listener) {
       // Polling, because the file is replaced: a watch on it would keep looking at the old one. What counts is the file
       // as it was listed, so that a write just before the watch began is announced as well.

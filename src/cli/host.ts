@@ -3,11 +3,15 @@ import type { ProxySnapshot } from '../core/control.ts';
 import { makePrivateDirectory } from '../core/private-file.ts';
 import type { HostedProxy } from '../core/worker-protocol.ts';
 import { createHostedProxy, homeDirectory } from '../gateway/main.ts';
+import type { ConnectedTeam } from '../team/main.ts';
 import { type Configuration, readConfiguration } from './environment.ts';
-import { createFileKeys, type FileKeys } from './file-keys.ts';
+import { createFileKeys } from './file-keys.ts';
+import { createFileLocks } from './file-lock.ts';
 import { createFileSecrets } from './file-secrets.ts';
+import type { KeyStore } from './key-store.ts';
 import { createStderrLogger } from './logger.ts';
 import { joinTeam } from './team.ts';
+import { createTeamKeys } from './team-keys.ts';
 
 /** Version of the build, written in by the bundler; absent when run from the sources. */
 declare const QWEN_PROXY_VERSION: string | undefined;
@@ -18,7 +22,9 @@ export interface Host {
   configuration: Configuration;
   readonly directory: string;
   readonly secrets: SecretStore;
-  readonly keys: FileKeys;
+  readonly keys: KeyStore;
+  /** The others that serve the same accounts, where there is a team. */
+  readonly team?: ConnectedTeam;
   readonly logger: Logger;
 }
 
@@ -37,7 +43,6 @@ export async function withProxy<Result>(
   const configuration = change(readConfiguration());
   const directory = homeDirectory(configuration.environment);
   await makePrivateDirectory(directory);
-  const keys = createFileKeys(directory);
   const logger = createStderrLogger({
     format: () => host.configuration.logFormat,
     isVerbose: () => host.configuration.settings.debugLog,
@@ -45,7 +50,8 @@ export async function withProxy<Result>(
   const files = createFileSecrets(directory);
   const team = await joinTeam(configuration, directory);
   const secrets = team?.secrets ?? files;
-  const host: Host = { configuration, directory, secrets, keys, logger };
+  const keys = team ? createTeamKeys(team.keys) : createFileKeys(directory);
+  const host: Host = { configuration, directory, secrets, keys, logger, ...(team && { team }) };
   const proxy = createHostedProxy({
     settings: configuration.settings,
     stateDirectory: directory,
@@ -53,6 +59,7 @@ export async function withProxy<Result>(
     mode: 'headless',
     secrets: changeSecrets(secrets),
     ...(team && { team }),
+    exclusively: createFileLocks(directory),
     namedKeys: keys.list,
     logger,
     environment: configuration.environment,

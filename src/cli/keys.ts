@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { ClientKeyLimits, NamedClientKey } from '../core/client-key.ts';
-import { createClientKey } from '../gateway/main.ts';
+import { createClientKey, readKeyCounts } from '../gateway/main.ts';
 import { withProxy } from './host.ts';
 import { printTable } from './table.ts';
 import { printJson, processTerminal } from './terminal.ts';
@@ -26,16 +26,17 @@ export async function addKey(name: string, limits: ClientKeyLimits): Promise<num
 
 /** `keys list`: names, limits and what they used today. */
 export async function listKeys({ json }: { readonly json?: boolean }): Promise<number> {
-  return withProxy(async (proxy, { keys }) => {
+  return withProxy(async (proxy, { keys, team }) => {
     const untilMs = Date.now();
     const sinceMs = untilMs - (untilMs % dayMs);
     const usage = await proxy.usageSummary({ sinceMs, untilMs, bucket: 'day', utcOffsetMinutes: 0, byKey: true });
+    const elsewhere = await (team && readKeyCounts(team, untilMs));
     const rows = (await keys.read()).map(({ digest: _digest, ...key }) => {
-      const mine = usage.filter((bucket) => bucket.key === key.name);
+      const used = [...usage.filter((bucket) => bucket.key === key.name), elsewhere?.get(key.name) ?? []].flat();
       return {
         ...key,
-        requestsToday: mine.reduce((sum, { requests }) => sum + requests, 0),
-        tokensToday: mine.reduce((sum, { inputTokens, outputTokens }) => sum + inputTokens + outputTokens, 0),
+        requestsToday: used.reduce((sum, { requests }) => sum + requests, 0),
+        tokensToday: used.reduce((sum, { inputTokens, outputTokens }) => sum + inputTokens + outputTokens, 0),
       };
     });
     if (json) printJson(rows);

@@ -67,7 +67,7 @@ export function createProgram(): Command {
       })
       .configureOutput({ outputError: (message, write) => write(describeMistake(message)) })
       .addHelpText(
-        'after',
+        'afterAll',
         () => `\n${t('Exit codes: 0 done, 1 it failed, 2 the call or the configuration is wrong.')}`,
       )
       .hook('preAction', (program) => {

@@ -2,6 +2,7 @@ import type { Logger } from '../core/contracts.ts';
 import { messageOf } from '../core/message-of.ts';
 import { fileStamp } from '../core/private-file.ts';
 import { type Configuration, readConfiguration } from './environment.ts';
+import { isSameTeam } from './team-settings.ts';
 import { t } from './translate.ts';
 
 const watchIntervalMs = 500;
@@ -37,6 +38,7 @@ export function reloadOnChange({ current, adopt, logger }: ReloadOptions): () =>
     const { host, port } = before.settings;
     if (next.settings.host !== host || (next.settings.port !== port && next.settings.port !== 0))
       logger.warn('HOST and PORT change with the next start.');
+    if (!isSameTeam(next.team, before.team)) logger.warn('REDIS_URL and what goes with it change with the next start.');
     await adopt({ ...next, settings: { ...next.settings, host, port } });
     if (next.logFormat === 'json') logger.info('The configuration was read again.');
     else process.stderr.write(`${t('The configuration was read again.')}\n`);

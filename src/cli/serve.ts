@@ -23,6 +23,13 @@ export async function serve({ check }: { readonly check?: boolean } = {}): Promi
     const { keys, logger } = host;
     const { settings } = host.configuration;
     await keys.read();
+    const fileKeys =
+      host.team &&
+      (await createFileKeys(host.directory)
+        .read()
+        .catch(() => []));
+    if (fileKeys !== undefined && fileKeys.length > 0)
+      logger.warn('The keys in keys.json do not count in a team: add them anew with "keys add".');
     keys.watch((error) => logger.error('The client keys stay as they were.', { reason: messageOf(error) }));
     const { state, url, problem, accounts } = await proxy.start();
     if (state !== 'serving' || url === undefined) {
@@ -59,12 +66,14 @@ export async function serve({ check }: { readonly check?: boolean } = {}): Promi
 
 /** `serve --check`: reads everything that `serve` would, and serves nothing. */
 async function checkConfiguration(): Promise<number> {
-  const { settings, environment } = readConfiguration();
-  await createFileKeys(homeDirectory(environment))
-    .read()
-    .catch((error) => {
-      throw new UsageError(messageOf(error), { cause: error });
-    });
+  const { settings, environment, team } = readConfiguration();
+  // A team has its client keys in Redis, which is not asked.
+  if (team === undefined)
+    await createFileKeys(homeDirectory(environment))
+      .read()
+      .catch((error) => {
+        throw new UsageError(messageOf(error), { cause: error });
+      });
   process.stdout.write(`${t('The configuration is right: it serves on {0}.', `${settings.host}:${settings.port}`)}\n`);
   return 0;
 }

@@ -25,7 +25,9 @@ export async function printUsage({ days, by, json, csv }: UsageOptions): Promise
   const chosen = dimensions.filter((dimension) => names.includes(dimension));
   if (chosen.length !== names.length)
     throw new UsageError(t('--by takes {0}, separated by commas.', dimensions.join(', ')));
-  return withProxy(async (proxy) => {
+  return withProxy(async (proxy, { team }) => {
+    if (team !== undefined)
+      processTerminal.say(`${t('This is what this home has served; the metrics add up the servers of a team.')}\n`);
     if (csv) {
       processTerminal.out(await proxy.exportUsage());
       return 0;

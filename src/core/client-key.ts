@@ -1,3 +1,5 @@
+import { GatewayError } from './errors.ts';
+
 /** What one client key may use; what is absent is not limited. */
 export interface ClientKeyLimits {
   /** A pause is paid back evenly: 60 a minute are one a second, and 60 at once after a minute of rest. */
@@ -19,3 +21,21 @@ export interface NamedClientKey {
   readonly createdAtMs: number;
   readonly limits: ClientKeyLimits;
 }
+
+/** May this key, if it is a named one, ask for the model by the name that clients send? */
+export function mayUseModel(key: Pick<NamedClientKey, 'limits'> | undefined, model: string): boolean {
+  const models = key?.limits.models;
+  return models === undefined || models.some((pattern) => matches(model, pattern));
+}
+
+/** @throws GatewayError `forbidden` for a model that is not the key's. */
+export function checkModel(key: NamedClientKey | undefined, model: string): void {
+  if (key === undefined || mayUseModel(key, model)) return;
+  throw new GatewayError('forbidden', `The key "${key.name}" may not use the model ${model}.`, {
+    param: 'model',
+    fix: `It may use ${key.limits.models?.join(', ')}.`,
+  });
+}
+
+const matches = (model: string, pattern: string) =>
+  pattern.endsWith('*') ? model.startsWith(pattern.slice(0, -1)) : model === pattern;

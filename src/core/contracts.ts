@@ -38,12 +38,18 @@ export interface SecretStore {
   delete(key: string): Promise<void>;
   /**
    * Writes (`undefined` = deletes) unless the value is no longer `expected`; false, and nothing is written, then. Stores
-   * that several machines write have it.
+   * that several processes write have it; the editor's has none.
    */
   swap?(key: string, expected: string | undefined, next: string | undefined): Promise<boolean>;
   /** Fires after somebody else wrote: re-read, the event carries no value. */
   readonly onDidChange: Event<void>;
 }
+
+/**
+ * Runs `work` while nobody else who shares the accounts runs work of that name.
+ * @throws GatewayError of scope `provider` where the lock is not had in time, or cannot be asked for.
+ */
+export type Exclusively = <Result>(name: string, work: () => Promise<Result>) => Promise<Result>;
 
 /** Small machine state that is no secret (health, markers): one JSON document per name, replaced atomically. */
 export interface StateStore {

@@ -1,4 +1,5 @@
-import type { Event, SecretStore } from './contracts.ts';
+import type { Event, Exclusively, SecretStore } from './contracts.ts';
+import type { KeyRates } from './key-rates.ts';
 
 /**
  * Small values that every replica of a team holds in memory. The newest write of any replica wins. While the store
@@ -68,15 +69,16 @@ export interface Team {
   readonly health: SharedMap;
   readonly models: SharedMap;
   readonly documents: SharedMap;
+  /** The named client keys: digests and limits. */
+  readonly keys: SharedMap;
+  /** Holds them to their limits over all replicas; over this one alone while the store is lost. */
+  readonly keyRates: KeyRates;
   readonly counters: SharedCounters;
   readonly sessions: SharedSessions;
   /** Plans whose terms know one subscriber serve here all the same: the operator has said that they may. */
   readonly allowsSingleUserPlans: boolean;
-  /**
-   * Runs `work` while no other replica runs work of that name.
-   * @throws GatewayError of scope `provider` where the store is lost, or the lock is not had in time.
-   */
-  exclusively<Result>(name: string, work: () => Promise<Result>): Promise<Result>;
+  /** Rejects while the store is lost. */
+  readonly exclusively: Exclusively;
   status(): TeamStatus;
   /** The store was lost and is back: what was read before may be old. */
   readonly onDidReconnect: Event<void>;

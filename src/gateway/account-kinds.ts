@@ -5,10 +5,9 @@ import { createOAuthDeviceKind } from '../accounts/kinds/oauth-device.ts';
 import type { LinkedCredentials } from '../accounts/linked-credentials.ts';
 import { createOAuthClient, type OAuthClient } from '../accounts/oauth-client.ts';
 import type { AccountStore } from '../accounts/store.ts';
-import type { Clock } from '../core/contracts.ts';
+import type { Clock, Exclusively } from '../core/contracts.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { ProxySettings } from '../core/settings.ts';
-import type { Team } from '../core/team.ts';
 import type { Endpoints } from '../core/upstream.ts';
 import { sendToDemo } from '../upstream/demo.ts';
 import { type Plan, plan, planEndpoints, resourceUrlToBaseUrl } from '../upstream/plans.ts';
@@ -21,7 +20,7 @@ export interface AccountKindsOptions {
   readonly transport: Transport;
   readonly userAgent: string;
   readonly linked: LinkedCredentials;
-  readonly team?: Pick<Team, 'exclusively'> | undefined;
+  readonly exclusively?: Exclusively | undefined;
   /** Sends a plan's requests elsewhere; `undefined` for a plan that stays where it is. */
   readonly planEndpoints?: (plan: Plan) => Endpoints | undefined;
 }
@@ -45,7 +44,7 @@ export function createAccountKinds(options: AccountKindsOptions): { kinds: Accou
       store,
       clock,
       linked: options.linked,
-      ...(options.team && { exclusively: options.team.exclusively }),
+      exclusively: options.exclusively,
       refreshBufferMs: () => settings().oauth.refreshBufferMs,
       endpointsOf: (resourceUrl) => ({ openai: resourceUrlToBaseUrl(resourceUrl, configuredHosts()) }),
     }),

@@ -1,4 +1,6 @@
+import { checkModel, mayUseModel } from '../core/client-key.ts';
 import { encodeError } from '../dialects/anthropic-messages/errors.ts';
+import { modelAsked } from '../dialects/anthropic-messages/model-name.ts';
 import { encodeModelOf, encodeModelPage, type ListedModel } from '../dialects/anthropic-messages/models.ts';
 import { decodeCountRequest } from '../dialects/anthropic-messages/request.ts';
 import type { AnthropicSurface } from '../server/anthropic-routes.ts';
@@ -18,8 +20,14 @@ export function createAnthropicSurface({ models, countTokens }: AnthropicSurface
   const chatModels = async () => (await models()).filter(({ mode }) => mode !== 'embedding');
   return {
     errors: { encodeError },
-    models: async (query) => encodeModelPage(await chatModels(), query),
-    model: async (id) => encodeModelOf(await chatModels(), id),
+    async models(query, key) {
+      const models = (await chatModels()).filter(({ id }) => mayUseModel(key, id));
+      return encodeModelPage(models, query);
+    },
+    async model(id, key) {
+      checkModel(key, modelAsked(id) ?? '');
+      return encodeModelOf(await chatModels(), id);
+    },
     countTokens: (body, options) => countTokens(decodeCountRequest(body), options),
   };
 }

@@ -8,12 +8,17 @@ export const sliceMs = 6 * hourMs;
 /** Whoever reads rounds to whole hours, and may be a little late. */
 const sparedMs = 2 * hourMs;
 
-/** Of a minute or an hour: calls and tokens. Of a day: requests answered, input and output tokens. */
+/**
+ * Of a minute or an hour: calls and tokens. Of a day: requests answered, input and output tokens. Of a client key's day: its
+ * requests, input and output tokens, whatever became of them.
+ */
 export type Amounts = readonly [number, number, number];
-type Kind = 'minute' | 'hour' | 'day';
+const kinds = ['minute', 'hour', 'day', 'key'] as const;
+type Kind = (typeof kinds)[number];
 
-const marks = { minute: 'm', hour: 'h', day: 'd' } as const;
-const lengths = { minute: minuteMs, hour: hourMs, day: 24 * hourMs } as const;
+const dayMs = 24 * hourMs;
+const marks = { minute: 'm', hour: 'h', day: 'd', key: 'k' } as const;
+const lengths = { minute: minuteMs, hour: hourMs, day: dayMs, key: dayMs } as const;
 
 /** One replica's counts, as the fields that the others read. */
 export interface CountFields {
@@ -27,8 +32,8 @@ export interface CountFields {
 
 export function createCountFields(): CountFields {
   const fields = new Map<string, Amounts>();
-  const count = (kind: Kind, account: string, atMs: number, [first, second, third]: Amounts): string => {
-    const name = `${marks[kind]} ${account} ${Math.floor(atMs / lengths[kind])}`;
+  const count = (kind: Kind, of: string, atMs: number, [first, second, third]: Amounts): string => {
+    const name = `${marks[kind]} ${of} ${Math.floor(atMs / lengths[kind])}`;
     const before = fields.get(name) ?? [0, 0, 0];
     fields.set(name, [before[0] + first, before[1] + second, before[2] + third]);
     return name;
@@ -42,6 +47,7 @@ export function createCountFields(): CountFields {
       };
       // As `metering.ts` counts: a plan counts calls that it began to answer.
       for (const attempt of entry.attempts) if (attempt.committed) use(attempt.account, [1, 0, 0]);
+      if (entry.key !== undefined) changed.add(count('key', entry.key, at, [1, inputTokens, outputTokens]));
       if (account === undefined) return [...changed];
       if (inputTokens + outputTokens > 0) use(account, [0, inputTokens + outputTokens, 0]);
       if (entry.outcome === 'answered')
@@ -51,7 +57,8 @@ export function createCountFields(): CountFields {
     names: () => fields.keys(),
     texts: (names) => Object.fromEntries([...names].map((name) => [name, (fields.get(name) ?? [0, 0, 0]).join(' ')])),
     prune(nowMs, oldestMs) {
-      const oldest = { minute: nowMs - sliceMs - sparedMs, hour: oldestMs, day: nowMs - 2 * lengths.day };
+      const daysMs = nowMs - 2 * dayMs;
+      const oldest = { minute: nowMs - sliceMs - sparedMs, hour: oldestMs, day: daysMs, key: daysMs };
       const gone = [...fields.keys()].filter((name) => {
         const field = decodeField(name, '0 0 0');
         return field !== undefined && field.startMs < oldest[field.kind];
@@ -62,19 +69,19 @@ export function createCountFields(): CountFields {
   };
 }
 
-/** A field as another replica wrote it; `undefined` for one that this version cannot read. */
+/** A field as another replica wrote it, of an account or of a client key; `undefined` for one that this version cannot read. */
 export function decodeField(
   name: string,
   text: string,
-): { readonly kind: Kind; readonly account: string; readonly startMs: number; readonly amounts: Amounts } | undefined {
-  const [mark, account, number] = name.split(' ');
-  const kind = (['minute', 'hour', 'day'] as const).find((each) => marks[each] === mark);
+): { readonly kind: Kind; readonly of: string; readonly startMs: number; readonly amounts: Amounts } | undefined {
+  const [mark, of, number] = name.split(' ');
+  const kind = kinds.find((each) => marks[each] === mark);
   const [first, second, third] = text.split(' ').map(Number);
   if (
     kind === undefined ||
-    account === undefined ||
+    of === undefined ||
     ![number, first, second, third].every((each) => Number.isSafeInteger(Number(each)))
   )
     return undefined;
-  return { kind, account, startMs: Number(number) * lengths[kind], amounts: [first ?? 0, second ?? 0, third ?? 0] };
+  return { kind, of, startMs: Number(number) * lengths[kind], amounts: [first ?? 0, second ?? 0, third ?? 0] };
 }

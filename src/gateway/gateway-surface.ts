@@ -1,4 +1,5 @@
 import type { UsageBucket } from '../core/activity.ts';
+import type { NamedClientKey } from '../core/client-key.ts';
 import type { Clock } from '../core/contracts.ts';
 import type { ProxySnapshot } from '../core/control.ts';
 import { createEmitter } from '../core/emitter.ts';
@@ -6,15 +7,15 @@ import { type GatewayState, gatewayProtocol } from '../core/gateway-protocol.ts'
 import type { Team } from '../core/team.ts';
 import type { GatewaySurface } from '../server/gateway-routes.ts';
 import type { GatewayViewer } from '../server/gateway-viewer.ts';
-import type { Ledger } from '../usage/ledger.ts';
 import type { Activity } from './activity.ts';
+import type { UsageParts } from './usage-parts.ts';
 
 export interface GatewaySurfaceOptions {
   readonly clock: Clock;
   readonly snapshot: () => ProxySnapshot;
   readonly team: Pick<Team, 'status'> | undefined;
   readonly activity: Pick<Activity, 'feed' | 'control' | 'onDidChangeRequests'>;
-  readonly ledger: Pick<Ledger, 'ofKey'>;
+  readonly usage: Pick<UsageParts, 'ledger' | 'tokensOfKey'>;
 }
 
 /** The surface, and how it is told what to tell. */
@@ -30,7 +31,7 @@ const seenMs = 1_000;
 const standIn = ({ key }: GatewayViewer) => key?.name ?? 'gateway';
 
 /** What editors that follow this server see of it. */
-export function createTeamGateway({ clock, snapshot, team, activity, ledger }: GatewaySurfaceOptions): TeamGateway {
+export function createTeamGateway({ clock, snapshot, team, activity, usage }: GatewaySurfaceOptions): TeamGateway {
   const { feed, control } = activity;
   const changed = createEmitter<void>();
   let seen: { readonly snapshot: ProxySnapshot; readonly atMs: number } | undefined;
@@ -53,8 +54,7 @@ export function createTeamGateway({ clock, snapshot, team, activity, ledger }: G
       state(viewer): GatewayState {
         const { version, accounts, requestsToday } = look();
         const { scope, serves, key } = viewer;
-        const own = ledger.ofKey(key?.name);
-        const limit = key?.limits.tokensPerDay;
+        const left = key && tokensLeft(key, usage.tokensOfKey(key.name));
         return {
           name: 'qwen-proxy',
           protocol: gatewayProtocol,
@@ -65,10 +65,10 @@ export function createTeamGateway({ clock, snapshot, team, activity, ledger }: G
           readiness: {
             ready: accounts.filter(({ state }) => state === 'ready').length,
             total: accounts.length,
-            ...(limit !== undefined && { left: Math.max(0, 1 - own.tokens / limit) }),
+            ...(left !== undefined && { left }),
           },
           accounts: scope === 'admin' ? accounts.map(({ linkedFile: _, ...account }) => account) : [],
-          requestsToday: scope === 'admin' ? requestsToday : own.requests,
+          requestsToday: scope === 'admin' ? requestsToday : usage.ledger.ofKey(key?.name).requests,
           ...(key && { key: { name: key.name, limits: key.limits } }),
         };
       },
@@ -89,6 +89,11 @@ export function createTeamGateway({ clock, snapshot, team, activity, ledger }: G
       },
     },
   };
+}
+
+/** What is left of the day's tokens, 0 to 1; `undefined` where they are not limited. */
+function tokensLeft({ limits: { tokensPerDay } }: NamedClientKey, used: number): number | undefined {
+  return tokensPerDay === undefined ? undefined : Math.max(0, 1 - used / tokensPerDay);
 }
 
 /** The buckets of one key, whichever accounts served it. */

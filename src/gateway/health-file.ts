@@ -18,16 +18,20 @@ export const healthEntrySchema = v.object({
   fix: v.exactOptional(v.string()),
   window: v.exactOptional(v.picklist(quotaWindowNames)),
 });
-const healthDocument = v.object({
-  version: v.literal(1),
-  accounts: v.record(v.string(), v.array(healthEntrySchema)),
-});
+const healthDocument = v.object({ version: v.literal(1), accounts: v.record(v.string(), v.array(v.unknown())) });
 
-/** The health that was kept; none where there is no readable document. */
+/** The health that was kept, without what this version cannot read; none where there is no readable document. */
 export async function readHealth(state: StateStore): Promise<ReadonlyMap<string, Health>> {
   const result = v.safeParse(healthDocument, await state.read(documentName));
-  return new Map(result.success ? Object.entries(result.output.accounts) : []);
+  const accounts = Object.entries(result.success ? result.output.accounts : {});
+  return new Map(accounts.map(([id, entries]) => [id, entries.flatMap(readEntry)] as const).filter(hasEntries));
 }
+
+const readEntry = (entry: unknown): Health => {
+  const { success, output } = v.safeParse(healthEntrySchema, entry);
+  return success ? [output] : [];
+};
+const hasEntries = ([, health]: readonly [string, Health]) => health.length > 0;
 
 /** Keeps the health, so that a restart or another window knows about cooldowns. */
 export function writeHealth(state: StateStore, health: ReadonlyMap<string, Health>): Promise<void> {

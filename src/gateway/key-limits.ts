@@ -1,7 +1,7 @@
-import type { NamedClientKey } from '../core/client-key.ts';
+import { checkModel, type NamedClientKey } from '../core/client-key.ts';
 import { GatewayError } from '../core/errors.ts';
+import type { KeyRates, KeyVerdict } from '../core/key-rates.ts';
 
-const minuteMs = 60_000;
 const dayMs = 86_400_000;
 
 export interface KeyLimitsOptions {
@@ -10,68 +10,46 @@ export interface KeyLimitsOptions {
   /** Tokens that the key of this name used since 00:00 UTC. */
   readonly tokensToday: (name: string) => number;
   readonly defaultModel: () => string;
+  /** Of this process, or of the team. */
+  readonly rates: KeyRates;
 }
 
 /**
  * Lets a request of a named key begin, or refuses it; the returned function is called at its end.
  * @throws GatewayError `too_many_requests` with the time to wait, or `forbidden` for a model that is not the key's.
  */
-export type AdmitKey = (key: NamedClientKey | undefined, model: string | undefined) => () => void;
+export type AdmitKey = (key: NamedClientKey | undefined, model: string | undefined) => Release | Promise<Release>;
+type Release = () => void;
 
-interface KeyState {
-  /** Requests that may begin at once; fractions are on their way. */
-  allowance: number;
-  countedAtMs: number;
-  open: number;
-}
+const nothing = () => {};
 
-export function createKeyLimits({ now, tokensToday, defaultModel }: KeyLimitsOptions): AdmitKey {
-  const states = new Map<string, KeyState>();
+export function createKeyLimits({ now, tokensToday, defaultModel, rates }: KeyLimitsOptions): AdmitKey {
   return (key, model) => {
-    if (key === undefined) return () => {};
+    if (key === undefined) return nothing;
     const { name, limits } = key;
-    const { requestsPerMinute = Number.POSITIVE_INFINITY, concurrentRequests, tokensPerDay } = limits;
-    const nowMs = now();
+    const { concurrentRequests, requestsPerMinute, tokensPerDay } = limits;
+    checkModel(key, model ?? defaultModel());
+    if (tokensPerDay !== undefined && tokensToday(name) >= tokensPerDay)
+      throw tooMany(name, `${tokensPerDay} tokens a day`, dayMs - (now() % dayMs));
+    if (concurrentRequests === undefined && requestsPerMinute === undefined) return nothing;
+
     // A key of the same name that was made anew begins anew.
     const id = `${name} ${key.digest}`;
-    const state = states.get(id) ?? { allowance: requestsPerMinute, countedAtMs: nowMs, open: 0 };
-    states.set(id, state);
-
-    const asked = model ?? defaultModel();
-    if (limits.models !== undefined && !limits.models.some((pattern) => matches(asked, pattern)))
-      throw new GatewayError('forbidden', `The key "${name}" may not use the model ${asked}.`, {
-        param: 'model',
-        fix: `It may use ${limits.models.join(', ')}.`,
-      });
-    if (tokensPerDay !== undefined && tokensToday(name) >= tokensPerDay)
-      throw tooMany(name, `${tokensPerDay} tokens a day`, dayMs - (nowMs % dayMs));
-    if (concurrentRequests !== undefined && state.open >= concurrentRequests)
-      throw tooMany(name, `${concurrentRequests} requests at once`, 1_000);
-    const earned = ((nowMs - state.countedAtMs) * requestsPerMinute) / minuteMs;
-    state.allowance =
-      requestsPerMinute === Number.POSITIVE_INFINITY
-        ? requestsPerMinute
-        : Math.min(requestsPerMinute, state.allowance + Math.max(0, earned));
-    state.countedAtMs = nowMs;
-    // What is paid back in fractions adds up to a hair less than a whole.
-    if (state.allowance < 1 - 1e-6)
-      throw tooMany(
-        name,
-        `${requestsPerMinute} requests a minute`,
-        Math.ceil(((1 - state.allowance) * minuteMs) / requestsPerMinute),
-      );
-    state.allowance = Math.max(0, state.allowance - 1);
-    state.open += 1;
-    let isOver = false;
-    return () => {
-      if (!isOver) state.open -= 1;
-      isOver = true;
+    const conclude = (verdict: KeyVerdict): Release => {
+      if (verdict.refusedBy === 'concurrentRequests')
+        throw tooMany(name, `${concurrentRequests} requests at once`, verdict.retryAfterMs);
+      if (verdict.refusedBy === 'requestsPerMinute')
+        throw tooMany(name, `${requestsPerMinute} requests a minute`, verdict.retryAfterMs);
+      let isOver = concurrentRequests === undefined;
+      return () => {
+        if (!isOver) rates.end(id);
+        isOver = true;
+      };
     };
+    const verdict = rates.begin(id, limits);
+    return verdict instanceof Promise ? verdict.then(conclude) : conclude(verdict);
   };
 }
 
 const tooMany = (name: string, limit: string, retryAfterMs: number) =>
   new GatewayError('too_many_requests', `The key "${name}" is limited to ${limit}.`, { retryAfterMs });
-
-const matches = (model: string, pattern: string) =>
-  pattern.endsWith('*') ? model.startsWith(pattern.slice(0, -1)) : model === pattern;

@@ -9,6 +9,7 @@ import type { ProxyOptions } from './proxy-options.ts';
 export { parseSettings } from '../core/settings.ts';
 export { createClientKey, rotateLocalKey } from './client-keys.ts';
 export { accountsFileName, accountsFileSchema, homeDirectory } from './headless-home.ts';
+export { readKeyCounts } from './key-counts.ts';
 export { writePrivateFile } from './state-files.ts';
 export type { HostedProxy, ProxyOptions };
 export { createHostedProxy };

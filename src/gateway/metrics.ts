@@ -65,11 +65,11 @@ export function createMetrics(options: MetricsOptions): Metrics {
   ]);
   const rotations = counter('rotations_total', 'Requests that went on to another account, by why.', ['reason']);
   const refusals = counter('refusals_total', 'Requests refused before any account was asked, by error code.', ['code']);
-  const tokens = counter('tokens_total', 'Tokens of answers; cached are part of input, reasoning of output.', [
-    'kind',
-    'model',
-    'account',
-  ]);
+  const tokens = counter(
+    'tokens_total',
+    'Tokens of answers; cached and written to the cache are part of input, reasoning of output.',
+    ['kind', 'model', 'account'],
+  );
   const keyRequests = counter('key_requests_total', 'Requests of named client keys that are over.', ['key', 'outcome']);
   const ttft = histogram('ttft_seconds', 'From the request to the beginning of its answer.', ttftBuckets);
   const duration = histogram('request_duration_seconds', 'From the request to the end of its answer.', durationBuckets);
@@ -111,11 +111,12 @@ export function createMetrics(options: MetricsOptions): Metrics {
       duration({ dialect: dialect.id, lane }).observe((endedMs - startedMs) / 1000);
       if (hasAnswer) ttft({ dialect: dialect.id, lane }).observe((firstOutputMs - startedMs) / 1000);
       if (ending.usage === undefined) return;
-      const { inputTokens, outputTokens, cachedTokens, reasoningTokens } = ending.usage;
+      const { inputTokens, outputTokens, cachedTokens, cacheWriteTokens = 0, reasoningTokens } = ending.usage;
       for (const [name, count] of Object.entries({
         input: inputTokens,
         output: outputTokens,
         cached: cachedTokens,
+        cache_write: cacheWriteTokens,
         reasoning: reasoningTokens,
       }))
         if (count > 0) tokens({ kind: name, model, account }).inc(count);

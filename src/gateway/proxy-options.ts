@@ -1,6 +1,6 @@
 import type { RequestRecord } from '../core/activity.ts';
 import type { NamedClientKey } from '../core/client-key.ts';
-import type { Clock, Logger, SecretStore } from '../core/contracts.ts';
+import type { Clock, Exclusively, Logger, SecretStore } from '../core/contracts.ts';
 import type { ProxySnapshot } from '../core/control.ts';
 import type { ProxySettings } from '../core/settings.ts';
 import type { Team } from '../core/team.ts';
@@ -19,6 +19,8 @@ export interface ProxyOptions {
   readonly secrets: SecretStore;
   /** The other replicas that serve the same accounts; `secrets` is theirs too. */
   readonly team?: Team;
+  /** Keeps other processes of this home from renewing the same tokens; a team brings its own. */
+  readonly exclusively?: Exclusively;
   readonly logger: Logger;
   /** The client keys that have names and limits, at this moment. */
   readonly namedKeys?: () => readonly NamedClientKey[];

@@ -87,7 +87,7 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
   const onHealth = () => {
     sharedHealth?.note();
     keptHealth.save(pool.health);
-    for (const account of accounts()) usage.quotas.learn(account);
+    for (const account of accounts()) void usage.quotas.learn(account);
     changed();
   };
   const sharedHealth = team?.shareHealth(pool, onHealth);
@@ -122,7 +122,7 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
   let windows: WindowOwner | undefined;
   const handOut = async () => void windows?.broadcast({ type: 'secrets', secrets: await secrets.entries() });
 
-  const teamGateway = createTeamGateway({ clock, snapshot, team: options.team, activity, ledger: usage.ledger });
+  const teamGateway = createTeamGateway({ clock, snapshot, team: options.team, activity, usage });
   const http = createServing({
     options,
     teamGateway: teamGateway.surface,
@@ -130,7 +130,7 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
     clientKeys: keys.list,
     gateway: inspector.aroundGateway(gateway),
     metrics: activity.metrics,
-    ledger: usage.ledger,
+    usage,
     models: models.list,
     countTokens: upstream.countTokens,
     signIn: () => control,

@@ -13,6 +13,7 @@ const learnedSchema = v.object({
   version: v.literal(1),
   limits: v.record(v.string(), v.record(v.string(), v.number())),
 });
+type LearnedLimits = v.InferOutput<typeof learnedSchema>['limits'];
 
 export interface QuotasOptions {
   readonly clock: Clock;
@@ -27,13 +28,27 @@ export interface Quotas {
   windows(account: Account): readonly QuotaUse[];
   /** What remains of the tightest window, 0 to 1; `undefined` where no limit is known. */
   left(account: Account): number | undefined;
-  /** Learns limits that no page publishes from the upstream's own "quota exceeded". */
-  learn(account: Account): void;
+  /** Learns limits that no page publishes from the upstream's own "quota exceeded". Resolves when they are written. */
+  learn(account: Account): Promise<void>;
+  /** Reads what was learned: at the start, and when another process has learned something. */
   open(): Promise<void>;
 }
 
 export function createQuotas({ clock, state, history, health }: QuotasOptions): Quotas {
-  let learned: Record<string, Record<string, number>> = {};
+  let learned: LearnedLimits = {};
+  let writing: Promise<void> = Promise.resolve();
+
+  const read = async () => {
+    const result = v.safeParse(learnedSchema, await state.read(documentName));
+    return result.success ? result.output.limits : {};
+  };
+  /** Beside what others have learned meanwhile. */
+  const write = async () => {
+    const stored = await read();
+    const accounts = new Set([...Object.keys(stored), ...Object.keys(learned)]);
+    learned = Object.fromEntries([...accounts].map((id) => [id, { ...stored[id], ...learned[id] }]));
+    await state.write(documentName, { version: 1, limits: learned });
+  };
 
   const windows = (account: Account): readonly QuotaUse[] => {
     const entries = health(account);
@@ -54,17 +69,20 @@ export function createQuotas({ clock, state, history, health }: QuotasOptions): 
       const shares = windows(account).flatMap(({ left }) => left ?? []);
       return shares.length === 0 ? undefined : Math.min(...shares);
     },
-    learn(account) {
+    async learn(account) {
+      let isNew = false;
       for (const { name, used, left, limitRequests, limitTokens } of windows(account)) {
         const isUnknown = limitRequests === undefined && limitTokens === undefined;
         if (left !== 0 || !isUnknown || used.tokens === 0) continue;
         learned = { ...learned, [account.id]: { ...learned[account.id], [name]: used.tokens } };
-        void state.write(documentName, { version: 1, limits: learned });
+        isNew = true;
       }
+      if (!isNew) return;
+      writing = writing.then(write);
+      await writing;
     },
     async open() {
-      const result = v.safeParse(learnedSchema, await state.read(documentName));
-      if (result.success) learned = result.output.limits;
+      learned = { ...learned, ...(await read()) };
     },
   };
 }

@@ -1,6 +1,7 @@
 import type { ProxyControl } from '../core/control.ts';
 import type { Dialect } from '../core/dialect.ts';
 import type { JsonObject } from '../core/json.ts';
+import { createKeyRates } from '../core/key-rates.ts';
 import type { ProxySettings } from '../core/settings.ts';
 import { anthropicMessages } from '../dialects/anthropic-messages/index.ts';
 import { openAiChat } from '../dialects/openai-chat/index.ts';
@@ -11,7 +12,6 @@ import { createOpenAiResponses } from '../dialects/openai-responses/index.ts';
 import { createApp } from '../server/app.ts';
 import type { GatewaySurface } from '../server/gateway-routes.ts';
 import type { WindowOwner } from '../server/window-owner.ts';
-import type { Ledger } from '../usage/ledger.ts';
 import { type AnthropicSurfaceOptions, createAnthropicSurface } from './anthropic-surface.ts';
 import type { Gateway } from './gateway.ts';
 import { guardPolicyOf } from './guard-policy.ts';
@@ -20,6 +20,7 @@ import { createHttpService, type HttpService } from './http-service.ts';
 import { createKeyLimits } from './key-limits.ts';
 import type { Metrics } from './metrics.ts';
 import type { ProxyOptions } from './proxy-options.ts';
+import type { UsageParts } from './usage-parts.ts';
 
 /** Every client-facing format there is. */
 const createDialects = (responses: Dialect) => [
@@ -36,7 +37,7 @@ export interface ServingOptions {
   readonly clientKeys: () => readonly string[];
   readonly gateway: Gateway;
   readonly metrics: Metrics;
-  readonly ledger: Pick<Ledger, 'ofKey'>;
+  readonly usage: Pick<UsageParts, 'tokensOfKey'>;
   readonly models: () => Promise<readonly (JsonObject & { readonly id: string })[]>;
   readonly countTokens: AnthropicSurfaceOptions['countTokens'];
   readonly signIn: () => Pick<ProxyControl, 'startSignIn' | 'pollSignIn'>;
@@ -55,8 +56,9 @@ export function createServing(serving: ServingOptions): HttpService {
   let openRequests = 0;
   const admit = createKeyLimits({
     now,
-    tokensToday: (name) => serving.ledger.ofKey(name).tokens,
+    tokensToday: serving.usage.tokensOfKey,
     defaultModel: () => settings().defaultModel,
+    rates: options.team?.keyRates ?? createKeyRates(now),
   });
   return createHttpService({
     address: settings,

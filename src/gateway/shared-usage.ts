@@ -16,6 +16,8 @@ export interface SharedUsage {
   begin(): void;
   /** What the others have answered today. */
   today(account: string): DayCount;
+  /** Input and output tokens that the client key of this name has used today in the others. */
+  tokensOfKey(name: string): number;
   /** What the others have used. */
   history(account: string): UsageHistory;
   open(): Promise<void>;
@@ -52,6 +54,8 @@ export function createSharedUsage({ team, clock, logger, onChange }: SharedUsage
     histories.set(account, found);
     return found;
   };
+  const today = (kind: 'day' | 'key', of: string) =>
+    days.get(dayOf(kind, of, Date.parse(utcDay(clock.now())))) ?? noCount;
   const learn = ({ replica, fields }: ReplicaCounts, knowsHours: boolean) => {
     const values = others.get(replica) ?? new Map<string, Amounts>();
     others.set(replica, values);
@@ -59,7 +63,7 @@ export function createSharedUsage({ team, clock, logger, onChange }: SharedUsage
     for (const [name, text] of Object.entries(fields)) {
       const field = decodeField(name, text);
       if (field === undefined) continue;
-      const { account, kind, startMs, amounts } = field;
+      const { of, kind, startMs, amounts } = field;
       // Minutes tell the last hours, and whole hours what was before.
       if (kind === 'hour' ? !knowsHours || startMs >= sliceStartMs : kind === 'minute' && startMs < sliceStartMs)
         continue;
@@ -69,11 +73,11 @@ export function createSharedUsage({ team, clock, logger, onChange }: SharedUsage
       const second = Math.max(0, amounts[1] - before[1]);
       const third = Math.max(0, amounts[2] - before[2]);
       values.set(name, [before[0] + first, before[1] + second, before[2] + third]);
-      if (kind !== 'day') history(account).add(startMs, { requests: first, tokens: second });
+      if (kind === 'minute' || kind === 'hour') history(of).add(startMs, { requests: first, tokens: second });
       else {
-        const key = `${account} ${startMs}`;
-        const { requests, inputTokens, outputTokens } = days.get(key) ?? noCount;
-        days.set(key, {
+        const day = dayOf(kind, of, startMs);
+        const { requests, inputTokens, outputTokens } = days.get(day) ?? noCount;
+        days.set(day, {
           requests: requests + first,
           inputTokens: inputTokens + second,
           outputTokens: outputTokens + third,
@@ -136,12 +140,19 @@ export function createSharedUsage({ team, clock, logger, onChange }: SharedUsage
       isWhole = true;
       tellAll();
     },
-    today: (account) => days.get(`${account} ${Date.parse(utcDay(clock.now()))}`) ?? noCount,
+    today: (account) => today('day', account),
+    tokensOfKey(name) {
+      const { inputTokens, outputTokens } = today('key', name);
+      return inputTokens + outputTokens;
+    },
     history,
     open: load,
     settled: async () => sending,
   };
 }
+
+/** An account and a client key may have one name. */
+const dayOf = (kind: 'day' | 'key', of: string, startMs: number) => `${kind} ${of} ${startMs}`;
 
 /** Two histories of one account as one. */
 export function bothHistories(own: UsageHistory, others: UsageHistory): UsageHistory {

@@ -73,7 +73,7 @@ export function createUpstreamParts({
     transport,
     userAgent,
     linked,
-    team,
+    exclusively: team?.exclusively ?? options.exclusively,
     ...endpoints,
   });
   const { demo } = kinds;

@@ -32,6 +32,8 @@ export interface UsageParts {
   readonly quotas: Quotas;
   /** What an account has answered since 00:00 UTC, here and in every other replica. */
   today(account: string): DayCount;
+  /** Input and output tokens of a named client key since 00:00 UTC, here and in every other replica. */
+  tokensOfKey(name: string): number;
   /** Takes note of a request that is over. Resolves when the files are in order too; it never rejects. */
   note(entry: LedgerEntry, body: JsonObject): Promise<void>;
   /** Reads everything from the disk: at the start, and when another window's place is taken. */
@@ -53,6 +55,9 @@ export function createUsageParts(options: UsagePartsOptions): UsageParts {
   const history = (account: string) =>
     shared ? bothHistories(metering.history(account), shared.history(account)) : metering.history(account);
   const quotas = createQuotas({ clock, state, history, health: options.obstacles });
+  const openQuotas = () =>
+    quotas.open().catch((error) => logger.warn('Learned limits could not be read.', { reason: String(error) }));
+  team?.documents.onDidChange(() => void openQuotas());
   let counted: Promise<void> = Promise.resolve();
   const requestLog = createRequestLog({
     directory: join(options.stateDirectory, 'logs'),
@@ -74,6 +79,7 @@ export function createUsageParts(options: UsagePartsOptions): UsageParts {
     quotas,
     directory,
     today: (account) => (shared ? bothDays(ledger.today(account), shared.today(account)) : ledger.today(account)),
+    tokensOfKey: (name) => ledger.ofKey(name).tokens + (shared?.tokensOfKey(name) ?? 0),
     follow(isServing) {
       if (isServing) void counted.then(() => shared?.begin()).catch(() => {});
     },
@@ -87,7 +93,7 @@ export function createUsageParts(options: UsagePartsOptions): UsageParts {
       await prune().catch((error) => logger.warn('Old usage could not be removed.', { reason: String(error) }));
     },
     async open() {
-      await Promise.all([ledger.reload(), quotas.open(), shared?.open()]);
+      await Promise.all([ledger.reload(), openQuotas(), shared?.open()]);
       counted = metering.load();
       void counted
         .then(options.onCounted)

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { NamedClientKey } from '../core/client-key.ts';
 import type { ErrorDialect } from '../core/dialect.ts';
 import type { JsonObject } from '../core/json.ts';
 import { readJsonBody } from './body.ts';
@@ -8,10 +9,10 @@ import { sendJson } from './respond.ts';
 /** What Anthropic's clients ask for besides messages. */
 export interface AnthropicSurface {
   readonly errors: ErrorDialect;
-  /** @throws GatewayError `invalid_request` for a page that does not exist. */
-  models(query: URLSearchParams): Promise<JsonObject>;
-  /** @throws GatewayError `model_not_found` */
-  model(id: string): Promise<JsonObject>;
+  /** Those that the key may use. @throws GatewayError `invalid_request` for a page that does not exist. */
+  models(query: URLSearchParams, key: NamedClientKey | undefined): Promise<JsonObject>;
+  /** @throws GatewayError `model_not_found`, or `forbidden` for one that is not the key's. */
+  model(id: string, key: NamedClientKey | undefined): Promise<JsonObject>;
   countTokens(
     body: unknown,
     options: { readonly signal: AbortSignal; readonly userAgent: string | undefined },
@@ -76,9 +77,9 @@ export async function answerModels(
   surface: AnthropicSurface,
   policy: GuardPolicy,
 ): Promise<void> {
-  checkClientKey(request.headers, policy);
+  const key = checkClientKey(request.headers, policy);
   const query = new URL(request.url ?? '/', 'http://localhost').searchParams;
-  sendJson(response, 200, idHeaders(requestId), await surface.models(query));
+  sendJson(response, 200, idHeaders(requestId), await surface.models(query, key));
 }
 
 /** `GET /v1/models/{id}` in Anthropic's shape. */
@@ -87,8 +88,8 @@ export async function answerModel(
   surface: AnthropicSurface,
   policy: GuardPolicy,
 ): Promise<void> {
-  checkClientKey(request.headers, policy);
-  sendJson(response, 200, idHeaders(requestId), await surface.model(decodeURIComponent(params.id ?? '')));
+  const key = checkClientKey(request.headers, policy);
+  sendJson(response, 200, idHeaders(requestId), await surface.model(decodeURIComponent(params.id ?? ''), key));
 }
 
 /** OpenAI's SDKs read the first, Anthropic's the second. */

@@ -43,7 +43,7 @@ export interface AppOptions
   readonly anthropic: AnthropicSurface;
   readonly gateway: Gateway;
   /** Holds a named key to its limits; what it returns is called when the request is over. */
-  readonly admit: (key: NamedClientKey | undefined, model: string | undefined) => () => void;
+  readonly admit: (key: NamedClientKey | undefined, model: string | undefined) => (() => void) | Promise<() => void>;
   readonly signIn: Pick<ProxyControl, 'startSignIn' | 'pollSignIn'>;
   /** Epoch milliseconds. */
   readonly now: () => number;
@@ -130,8 +130,7 @@ export function createApp(options: AppOptions): RequestListener {
         let release = () => {};
         try {
           const decoded = dialect.decodeRequest(await readJsonBody(request, bodyLimitBytes), options.settings());
-          options.stopping.throwIfAborted();
-          release = options.admit(key, decoded.model);
+          // It hears from now on whether the client goes away.
           const exchange = createNodeExchange({
             request,
             response,
@@ -140,6 +139,8 @@ export function createApp(options: AppOptions): RequestListener {
             clientKey: key?.name,
             clientStallMs: options.clientStallMs ?? limits.clientStallMs,
           });
+          release = await options.admit(key, decoded.model);
+          options.stopping.throwIfAborted();
           await options.gateway.run(dialect, decoded, exchange);
           await exchange.closed;
         } finally {

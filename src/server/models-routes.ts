@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { checkModel, mayUseModel } from '../core/client-key.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { JsonObject } from '../core/json.ts';
 import { type AnthropicSurface, answerModel, answerModels, speaksAnthropic } from './anthropic-routes.ts';
@@ -29,7 +30,7 @@ export type RegisterModelsRoute = (
 
 /**
  * `GET /v1/models`: OpenAI's list, Anthropic's for its clients, and Codex' catalogue for whoever names a `client_version`,
- * as Codex alone does.
+ * as Codex alone does. A named key is shown the models that it may use.
  */
 export function registerModelsRoutes(
   register: RegisterModelsRoute,
@@ -39,8 +40,8 @@ export function registerModelsRoutes(
     const { request, response, requestId } = visit;
     const isCodex = new URL(request.url ?? '', 'http://localhost').searchParams.has('client_version');
     if (!isCodex && speaksAnthropic(request)) return answerModels(visit, anthropic, policy());
-    checkClientKey(request.headers, policy());
-    const listed = await models();
+    const key = checkClientKey(request.headers, policy());
+    const listed = (await models()).filter(({ id }) => mayUseModel(key, id));
     const body = isCodex ? codexCatalogue(listed) : { object: 'list', data: listed };
     sendJson(response, 200, { 'x-request-id': requestId }, body);
   });
@@ -48,8 +49,9 @@ export function registerModelsRoutes(
   register('/v1/models/**:id', async (visit) => {
     const { request, response, requestId, params } = visit;
     if (speaksAnthropic(request)) return answerModel(visit, anthropic, policy());
-    checkClientKey(request.headers, policy());
+    const key = checkClientKey(request.headers, policy());
     const id = decodeURIComponent(params.id ?? '');
+    checkModel(key, id);
     const model = (await models()).find((candidate) => candidate.id === id);
     if (model === undefined)
       throw new GatewayError('model_not_found', `The model '${id}' does not exist.`, {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
+import type { Exclusively } from '../core/contracts.ts';
 import { GatewayError } from '../core/errors.ts';
-import type { Team } from '../core/team.ts';
 import { longestPauseMs, type RedisLink } from './link.ts';
 
 /** A lock whose owner died is free after this; a living owner keeps it young. */
@@ -22,7 +22,7 @@ const touchScript = ownScript("'PEXPIRE', KEYS[1], ARGV[2]");
  * Locks that die with their owner. One that was taken for dead may still finish its work: whoever writes under a lock
  * writes by compare-and-set over what it read under it, which is the fence.
  */
-export function createLocks(link: RedisLink, connectedFirstMs: number): Team['exclusively'] {
+export function createLocks(link: RedisLink, connectedFirstMs: number): Exclusively {
   const acquire = async (key: string, owner: string): Promise<void> => {
     const deadlineMs = performance.now() + patienceMs;
     do {

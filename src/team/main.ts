@@ -1,8 +1,10 @@
 import type { Logger } from '../core/contracts.ts';
 import type { Team } from '../core/team.ts';
 import { openCounters } from './counters.ts';
+import { openKeyRates } from './key-rates.ts';
 import { connectRedis } from './link.ts';
 import { createLocks } from './lock.ts';
+import { createSealedMap } from './sealed-map.ts';
 import { checkSealingKey, createSealedSecrets } from './sealed-secrets.ts';
 import { createSealer } from './sealing.ts';
 import { openSessions } from './sessions.ts';
@@ -36,21 +38,25 @@ export async function connectTeam(options: TeamOptions): Promise<ConnectedTeam> 
   try {
     const sealer = createSealer(options.stateKey);
     const open = (name: string) => openSharedMap(link, name, logger);
-    const [sealed, health, models, documents, counters, sessions] = await Promise.all([
+    const [sealed, health, models, documents, keys, counters, sessions] = await Promise.all([
       open('secrets'),
       open('health'),
       open('models'),
       open('documents'),
+      open('keys'),
       openCounters(link, replica),
       openSessions(link),
     ]);
     await checkSealingKey(sealed, sealer);
-    const unsent = () => sealed.unsent + health.unsent + models.unsent + documents.unsent;
+    const keyRates = openKeyRates(link, replica);
+    const unsent = () => sealed.unsent + health.unsent + models.unsent + documents.unsent + keys.unsent;
     return {
       secrets: createSealedSecrets(sealed, sealer),
       health,
       models,
       documents,
+      keys: createSealedMap(keys, sealer),
+      keyRates,
       counters,
       sessions,
       allowsSingleUserPlans: options.allowsSingleUserPlans,
@@ -66,11 +72,12 @@ export async function connectTeam(options: TeamOptions): Promise<ConnectedTeam> 
         return link.commands;
       },
       async close() {
-        const owed = sealed.unsent;
+        const owed = sealed.unsent + keys.unsent;
         sessions.close();
+        keyRates.close();
         link.close();
         if (owed > 0)
-          throw new Error(`Redis was lost: ${owed} changed accounts were not written. Make the change again.`);
+          throw new Error(`Redis was lost: ${owed} changed accounts or keys were not written. Make the change again.`);
       },
     };
   } catch (error) {

@@ -25,6 +25,7 @@ const columns: readonly (readonly [string, (entry: LedgerEntry) => string | numb
   ['input_tokens', (entry) => entry.inputTokens],
   ['output_tokens', (entry) => entry.outputTokens],
   ['cached_tokens', (entry) => entry.cachedTokens],
+  ['cache_write_tokens', (entry) => entry.cacheWriteTokens],
   ['reasoning_tokens', (entry) => entry.reasoningTokens],
   ['key', (entry) => entry.key],
 ];

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { formatAccount } from '../../src/accounts/account.ts';
 import { type Simulator, startSimulator } from '../simulator/simulator.ts';
+import { oauthAccount } from '../support/accounts.ts';
 import { launchCli } from '../support/launch-cli.ts';
 import { writeQwenCodeFile } from '../support/qwen-code-file.ts';
 import { type Bundles, buildBundles } from '../support/server-bundle.ts';
@@ -172,6 +174,27 @@ describe('cli accounts', () => {
     assert.deepEqual([linked.code, linked.out], [0, `linked mine to ${file}\n`], linked.err);
     assert.match(linked.err, /^Connected/);
     assert.equal((await list())[0].linkedFile, file);
+  });
+
+  it('several programs of one home renew a sign-in once, and all have it', async () => {
+    const { accessToken, refreshToken } = simulator.oauth.issueTokens();
+    const secret = {
+      accessToken,
+      refreshToken,
+      expiresAtMs: Date.now() - 1,
+      resourceUrl: `${simulator.origin}/portal`,
+    };
+    const state = join(home, 'state');
+    await mkdir(state, { mode: 0o700 });
+    const secrets = { 'account:mine': formatAccount(oauthAccount('mine', { secret, createdAtMs: Date.now() })) };
+    await writeFile(join(state, 'accounts.json'), JSON.stringify({ version: 1, secrets }), { mode: 0o600 });
+    const tests = await Promise.all(Array.from({ length: 4 }, () => run(['test', 'mine', '--billed'])));
+    for (const { code, err } of tests) assert.equal(code, 0, err);
+    assert.equal(simulator.oauth.refreshCount, 1);
+    assert.deepEqual(
+      (await readdir(state)).filter((name) => name.endsWith('.lock')),
+      [],
+    );
   });
 
   it('login with the id of a signed-in account renews it', async () => {

@@ -104,6 +104,31 @@ describe('cli: a service', () => {
         assert.match(err, pattern);
       assert.equal(err.trim().split('\n').length, 6);
     });
+    it('serve --check knows the settings of a team, and shows no value', async () => {
+      await config(
+        'port: 9123\nredisUrl: http://canary@host\nteamSingleUserPlans: yes\nqwenProxyStateKeyFile: missing\n',
+      );
+      const wrong = await run(['serve', '--check', '--config', 'config.yaml']);
+      assert.deepEqual([wrong.code, wrong.out], [2, '']);
+      for (const pattern of [
+        /^REDIS_URL must be redis:.* \(config\.yaml:2\)$/m,
+        /^TEAM_SINGLE_USER_PLANS must .* \(config\.yaml:3\)$/m,
+        /^QWEN_PROXY_STATE_KEY_FILE cannot be read: missing \(config\.yaml:4\)$/m,
+      ])
+        assert.match(wrong.err, pattern);
+      assert.equal(wrong.err.trim().split('\n').length, 3);
+      assert.ok(!wrong.err.includes('canary'));
+
+      await writeFile(join(home, 'state-key'), `${Buffer.alloc(32).toString('base64')}\n`);
+      await config('port: 9123\nredisUrl: redis://:canary@127.0.0.1:1/0\nqwenProxyStateKeyFile: state-key\n');
+      const right = await run(['serve', '--check', '--config', 'config.yaml']);
+      assert.deepEqual([right.code, right.err], [0, '']);
+      // A server that is started so asks for that team.
+      const lonely = await run(['serve', '--config', 'config.yaml']);
+      assert.equal(lonely.code, 1);
+      assert.match(lonely.err, /Redis cannot be reached \(ECONNREFUSED\)/);
+      assert.ok(!lonely.err.includes('canary'));
+    });
     it('serve --check says yes, and reads the client keys', async () => {
       await config('{ "port": 9123 }', 'config.json');
       const good = await run(['--config', 'config.json', 'serve', '--check']);
@@ -288,6 +313,7 @@ describe('cli: a service', () => {
       const { code, out } = await run([...args, '--help']);
       assert.equal(code, 0);
       assert.match(out, new RegExp(`^Usage: qwen-openai-proxy ${args.join(' ')}`));
+      assert.match(out, /Exit codes: 0 done, 1 it failed, 2 the call/);
     }
     assert.match((await run(['--help'])).out, /Exit codes: 0 done, 1 it failed, 2 the call/);
     const chinese = await run(['--help'], { env: { LANG: 'zh_CN.UTF-8' } });

@@ -3,8 +3,10 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ClientKeyLimits, NamedClientKey } from '../../src/core/client-key.ts';
+import type { KeyRates, KeyVerdict } from '../../src/core/key-rates.ts';
 import type { RawRequest } from '../simulator/raw-client.ts';
-import { chatRequest, startProxy, type TestProxy } from '../support/server-proxy.ts';
+import { createMemoryHub } from '../support/memory-team.ts';
+import { chatRequest, clientKey, startProxy, type TestProxy, type TestProxyOptions } from '../support/server-proxy.ts';
 import { useSimulator } from '../support/use-simulator.ts';
 
 const teamKey = 'qp-team-canary';
@@ -13,11 +15,11 @@ describe('server: named client keys', () => {
   const simulator = useSimulator({ keys: ['sk-one'] });
   let server: TestProxy;
   let keys: NamedClientKey[] = [];
-  const start = async (limits: ClientKeyLimits = {}, settings = {}) => {
+  const start = async (limits: ClientKeyLimits = {}, settings = {}, more: TestProxyOptions = {}) => {
     const digest = createHash('sha256').update(teamKey).digest('hex');
     keys = [{ name: 'team', digest, createdAtMs: 0, limits }];
     const one = { accounts: { one: 'sk-one' }, baseUrl: simulator.baseUrl };
-    server = await startProxy({ ...one, settings, namedKeys: () => keys });
+    server = await startProxy({ ...one, settings, namedKeys: () => keys, ...more });
   };
   afterEach(() => server.dispose());
 
@@ -91,6 +93,70 @@ describe('server: named client keys', () => {
     const refused = await ask({ model: 'qwen-max' });
     assert.deepEqual([refused.status, refused.error.param], [403, 'model']);
     assert.equal(simulator.chatRequests.length, 1);
+  });
+  it('is shown the models that it may use, and refused the others as its requests are', async () => {
+    await start({ models: ['qwen3-coder-*', 'text-embedding-v4'] });
+    const anthropic = { ...headers, 'anthropic-version': '2023-06-01' };
+    const idsOf = (items: unknown) =>
+      Array.isArray(items) ? items.map((item: { id?: string; slug?: string }) => item.id ?? item.slug ?? '') : [];
+    const list = async (path: string, more: RawRequest['headers'] = headers) => {
+      const { status, json } = await server.raw(path, { method: 'GET', headers: more });
+      assert.equal(status, 200, path);
+      return idsOf(json.data ?? json.models);
+    };
+    const allowed = (ids: readonly string[]) =>
+      ids.every((id) => /^(anthropic\/)?qwen3-coder-|^text-embedding-v4$/.test(id));
+    for (const [path, more] of [
+      ['/v1/models', headers],
+      ['/v1/models?client_version=1', headers],
+      ['/v1/models?limit=1000', anthropic],
+      ['/anthropic/v1/models?limit=1000', headers],
+    ] as const) {
+      const mine = await list(path, more);
+      assert.ok(mine.length > 0 && allowed(mine), `${path}: ${mine.join()}`);
+      const everybodys = await list(path, { ...more, authorization: `Bearer ${clientKey}` });
+      assert.ok(everybodys.length > mine.length && !allowed(everybodys), path);
+    }
+    for (const path of ['/v1/models/', '/anthropic/v1/models/', '/anthropic/v1/models/anthropic/']) {
+      assert.equal((await server.raw(`${path}qwen3-coder-plus`, { method: 'GET', headers })).status, 200, path);
+      for (const model of ['qwen-max', 'claude-opus-4', 'no-such-model']) {
+        const refused = await server.raw(path + model, { method: 'GET', headers });
+        assert.equal(refused.status, 403, path + model);
+        assert.match(refused.text, /may not use the model/);
+      }
+      const missing = await server.raw(`${path}qwen3-coder-none`, { method: 'GET', headers });
+      assert.equal(missing.status, 404, path);
+    }
+    assert.equal((await ask({ model: 'qwen-max' })).status, 403);
+  });
+  it('frees the place of a client that leaves while the limits are asked', async () => {
+    const asked = Promise.withResolvers<void>();
+    const answer = Promise.withResolvers<KeyVerdict>();
+    const ended = Promise.withResolvers<void>();
+    const keyRates: KeyRates = {
+      begin() {
+        asked.resolve();
+        return answer.promise;
+      },
+      end: () => ended.resolve(),
+    };
+    await start({ concurrentRequests: 1 }, {}, { team: { ...createMemoryHub().join('one'), keyRates } });
+    const leaving = new AbortController();
+    const gone = assert.rejects(
+      fetch(`${server.url}/v1/chat/completions`, {
+        method: 'POST',
+        headers: { ...headers, 'content-type': 'application/json' },
+        body: JSON.stringify(chatRequest()),
+        signal: leaving.signal,
+      }),
+    );
+    await asked.promise;
+    leaving.abort();
+    await gone;
+    // Its connection is closed by the time that another one is answered.
+    while ((await server.raw('/health', { method: 'GET' })).status !== 200);
+    answer.resolve({});
+    await ended.promise;
   });
   it('has its name where no key is asked for', async () => {
     await start({ requestsPerMinute: 1 }, { API_KEY: 'off' });

@@ -1,22 +1,33 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { debianProgram } from '../../scripts/debian-program.mjs';
+import type { NamedClientKey } from '../../src/core/client-key.ts';
+import type { Team } from '../../src/core/team.ts';
+import { createMemoryHub } from '../support/memory-team.ts';
 import { startProxy, type TestProxy } from '../support/server-proxy.ts';
 import { useSimulator } from '../support/use-simulator.ts';
 
 const operations = join(import.meta.dirname, '..', '..', 'docs', 'ops');
+const fixtures = join(import.meta.dirname, '..', 'fixtures');
 const get = { method: 'GET' };
 
 describe('server: metrics', () => {
   const simulator = useSimulator({ keys: ['sk-one', 'sk-two'] });
   let server: TestProxy | undefined;
-  const start = async (settings: Readonly<Record<string, unknown>> = {}) => {
+  const start = async (
+    settings: Readonly<Record<string, unknown>> = {},
+    team?: Team,
+    namedKeys: readonly NamedClientKey[] = [],
+  ) => {
     server = await startProxy({
       accounts: { one: 'sk-one', two: 'sk-two' },
       baseUrl: simulator.baseUrl,
       settings,
+      ...(team && { team }),
+      namedKeys: () => namedKeys,
     });
     return server;
   };
@@ -52,6 +63,60 @@ describe('server: metrics', () => {
     assert.match(text, /^qwen_proxy_account_state\{account="two",state="ready"\} 1$/m);
     assert.match(text, /^qwen_proxy_build_info\{version="1\.2\.3",mode="headless",node="[\d.]+"\} 1$/m);
     assert.match(text, /^qwen_proxy_event_loop_lag_seconds\{statistic="p99"\} /m);
+  });
+  it('has every metric that the documentation names, with the labels that it names', async () => {
+    const digest = createHash('sha256').update('qp-named').digest('hex');
+    const team = createMemoryHub().join('one');
+    const proxy = await start({}, team, [{ name: 'named', digest, createdAtMs: 0, limits: {} }]);
+    await proxy.proxy.setAccountLimit('two', { window: 'day', requests: 10 });
+    simulator.fail({ key: 'sk-one', fault: { kind: 'error', id: 31 } });
+    assert.equal((await proxy.chat({}, { headers: { authorization: 'Bearer qp-named' } })).status, 200);
+    await proxy.raw('/v1/chat/completions', { headers: { authorization: 'Bearer wrong' }, body: '{}' });
+    simulator.fail({ fault: { kind: 'stall', afterChunks: 3 } });
+    const open = proxy.client.chat.completions.create({
+      ...{ model: 'qwen3-coder-plus', stream: true },
+      messages: [{ role: 'user', content: 'stalls' }],
+    });
+    const stream = await open;
+    const text = await scrape(proxy);
+    stream.controller.abort();
+    assert.match(text, /^qwen_proxy_open_requests\{kind="stream"\} 1$/m);
+    assert.match(text, /^qwen_proxy_key_requests_total\{key="named",outcome="answered"\} 1$/m);
+    assert.match(text, /^qwen_proxy_window_left_ratio\{account="two",window="day"\} 0\.[89]$/m);
+    assert.match(text, /^qwen_proxy_team_store_up 1$/m);
+    assert.match(text, /^qwen_proxy_team_unsent_changes 0$/m);
+
+    const scraped = new Map<string, Set<string>>();
+    for (const [, name = '', labels = ''] of text.matchAll(/^(qwen_proxy_\w+)(?:\{(.*)\})? /gm)) {
+      const metric = name.replace(/_(?:bucket|sum|count)$/, '');
+      const known = scraped.get(metric) ?? new Set();
+      for (const [, label = ''] of labels.matchAll(/(\w+)="/g)) if (label !== 'le') known.add(label);
+      scraped.set(metric, known);
+    }
+    const sorted = (labels: Iterable<string>) => [...labels].toSorted().join(', ');
+    const expected: [string, string][] = [];
+    const page = await readFile(join(operations, 'README.md'), 'utf8');
+    for (const [, names = '', labels = ''] of page.matchAll(/^\| (`qwen_proxy_[^|]*)\|([^|]*)\|/gm))
+      for (const [, name = ''] of names.matchAll(/`([^`]+)`/g))
+        expected.push([
+          name.replace(/^…/, 'qwen_proxy_window'),
+          sorted(labels.split(',').map((label) => label.trim())),
+        ]);
+    assert.ok(expected.length >= 19);
+    assert.deepEqual(
+      [...scraped].map(([name, labels]) => `${name}: ${sorted(labels)}`).toSorted(),
+      expected.map(([name, labels]) => `${name}: ${labels}`).toSorted(),
+    );
+  });
+  it('tells what was read from a cache and what was written to one', async () => {
+    const proxy = await start();
+    const details = { cached_tokens: 60, cache_creation_input_tokens: 30 };
+    const usage = { prompt_tokens: 100, completion_tokens: 7, prompt_tokens_details: details };
+    simulator.script({ answer: { text: 'a', usage } });
+    assert.equal((await proxy.chat()).status, 200);
+    const text = await scrape(proxy);
+    for (const [kind, count] of Object.entries({ input: 100, output: 7, cached: 60, cache_write: 30 }))
+      assert.match(text, new RegExp(`^qwen_proxy_tokens_total\\{kind="${kind}",[^}]*\\} ${count}$`, 'm'));
   });
   it('counts why a request went on to another account', async () => {
     const proxy = await start();
@@ -101,12 +166,19 @@ describe('server: metrics', () => {
     assert.deepEqual(metrics, { status: 0, said: '' });
     const rules = await promtool(['check', 'rules', 'alerts.yml']);
     assert.equal(rules.status, 0, rules.said);
-    assert.match(rules.said, /SUCCESS: 7 rules found/);
+    assert.match(rules.said, /SUCCESS: 9 rules found/);
     const configuration = await promtool(['check', 'config', '--syntax-only', 'prometheus.yml']);
     assert.equal(configuration.status, 0, configuration.said);
   });
+  it('every alert fires when it should, and not beside what is well', async () => {
+    const names = (await readFile(join(operations, 'alerts.yml'), 'utf8')).matchAll(/- alert: (\w+)/g);
+    const tests = await readFile(join(fixtures, 'alerts.test.yml'), 'utf8');
+    for (const [, name = ''] of names) assert.ok(tests.split(`alertname: ${name}`).length > 2, name);
+    const { status, said } = await promtool(['test', 'rules', join(fixtures, 'alerts.test.yml')]);
+    assert.equal(status, 0, said);
+  });
   it('the dashboard and the rules name only what is there', async () => {
-    const proxy = await start();
+    const proxy = await start({}, createMemoryHub().join('one'));
     await proxy.chat();
     const known = new Set([...(await scrape(proxy)).matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name ?? ''));
     const texts = ['grafana-dashboard.json', 'alerts.yml'].map((name) => readFile(join(operations, name), 'utf8'));

@@ -1,4 +1,5 @@
 import { createEmitter, type Emitter } from '../../src/core/emitter.ts';
+import { createKeyRates } from '../../src/core/key-rates.ts';
 import type { ReplicaCounts, SharedMap, SharedSession, Team } from '../../src/core/team.ts';
 
 /** What a team shares, in the memory of one process. */
@@ -35,6 +36,8 @@ export function createMemoryHub(): MemoryHub {
     return open;
   };
   const [secrets, health, models, documents] = [createMaps(), createMaps(), createMaps(), createMaps()];
+  const keys = createMaps();
+  const keyRates = createKeyRates(() => performance.now());
   const counts = new Map<string, Record<string, string>>();
   const published = createEmitter<ReplicaCounts>();
   const sessions: SharedSession[] = [];
@@ -56,6 +59,8 @@ export function createMemoryHub(): MemoryHub {
         health: health(replica),
         models: models(replica),
         documents: documents(replica),
+        keys: keys(replica),
+        keyRates,
         counters: {
           async publish(fields) {
             counts.set(replica, { ...counts.get(replica), ...fields });

@@ -10,6 +10,9 @@ import { findFreePort } from './free-port.ts';
 export interface RedisServer {
   readonly url: string;
   start(): Promise<void>;
+  /** Says nothing from now on, and keeps its connections. */
+  stall(): void;
+  resume(): void;
   /** `kill -9`. */
   kill(): Promise<void>;
   dispose(): Promise<void>;
@@ -46,6 +49,8 @@ export async function startRedis(): Promise<RedisServer> {
         await Promise.race([once(started.stdout, 'data'), once(started, 'exit')]);
       }
     },
+    stall: () => void child?.kill('SIGSTOP'),
+    resume: () => void child?.kill('SIGCONT'),
     async kill() {
       if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
       const gone = once(child, 'exit');

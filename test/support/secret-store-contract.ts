@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'mocha';
+import { createAccountStore } from '../../src/accounts/store.ts';
 import type { SecretStore } from '../../src/core/contracts.ts';
+import { createMemoryLogger, keyAccount } from './accounts.ts';
 
 /** A place for secrets, as several processes see it. */
 export interface SecretStoreFixture {
@@ -74,6 +76,39 @@ function contract(createFixture: () => Promise<SecretStoreFixture>): void {
       for (let index = 0; index < writesEach; index++)
         assert.equal(await store.get(`account:${place}-${index}`), `value ${index}`);
     }
+  });
+
+  it('swaps only what stands there, if it can', async () => {
+    const { swap } = store;
+    const other = fixture.open();
+    // The editor's store cannot, and one window alone writes it.
+    if (swap === undefined || other.swap === undefined) return assert.equal(swap, other.swap);
+    assert.equal(await swap('account:a', undefined, '1'), true);
+    assert.deepEqual([await swap('account:a', undefined, '2'), await other.get('account:a')], [false, '1']);
+    const both = await Promise.all([swap('account:a', '1', 'one'), other.swap('account:a', '1', 'two')]);
+    assert.deepEqual(both.toSorted(), [false, true]);
+    assert.equal(await store.get('account:a'), both[0] ? 'one' : 'two');
+    assert.equal(await swap('account:a', '1', undefined), false);
+    assert.equal(await swap('account:a', (await store.get('account:a')) ?? '', undefined), true);
+    assert.deepEqual(await other.keys(), []);
+    assert.equal(await swap('constructor', 'something', '1'), false);
+  });
+
+  it('two accounts stores lose no change of one another, if it can swap', async () => {
+    if (store.swap === undefined) return assert.ok(fixture.open().swap === undefined);
+    const accounts = [store, fixture.open()].map((each) => createAccountStore(each, createMemoryLogger()));
+    const [one, two] = accounts;
+    assert.ok(one && two);
+    await one.put(keyAccount('a', { label: '0' }));
+    const count = 10;
+    const addTo = async (each: typeof one) => {
+      for (let added = 0; added < count; added++)
+        await each.update('a', (account) => ({ ...account, label: String(Number(account.label) + 1) }));
+    };
+    await Promise.all([addTo(one), addTo(two)]);
+    assert.equal((await one.reread('a'))?.label, String(2 * count));
+    const added = await Promise.all(accounts.map((each) => each.add(keyAccount('b'))));
+    assert.deepEqual(added.toSorted(), [false, true]);
   });
 
   it('announces what another process wrote', async () => {

@@ -1,8 +1,20 @@
 import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'mocha';
+import { createTeamKeys } from '../../src/cli/team-keys.ts';
 import type { Event } from '../../src/core/contracts.ts';
+import type { KeyRateLimits, KeyVerdict } from '../../src/core/key-rates.ts';
 import type { SharedMap, Team } from '../../src/core/team.ts';
+import { createSharedHealth } from '../../src/gateway/shared-health.ts';
+import { createSharedState } from '../../src/gateway/shared-state.ts';
+import { healthContract } from './health-contract.ts';
+import { keyStoreContract } from './key-store-contract.ts';
+import { lockContract } from './lock-contract.ts';
 import { secretStoreContract } from './secret-store-contract.ts';
+import { stateStoreContract } from './state-store-contract.ts';
+import { usageContract } from './usage-contract.ts';
 
 /** A place that replicas share. */
 export interface TeamFixture {
@@ -20,6 +32,82 @@ export function teamContract(createFixture: () => Promise<TeamFixture>): void {
       const joined = [await fixture.join(`r${number++}`), await fixture.join(`r${number++}`)];
       return {
         open: () => joined.shift()?.secrets ?? assert.fail('two replicas are enough'),
+        dispose: fixture.dispose,
+      };
+    });
+  });
+  describe('client keys of a team', () => {
+    let number = 0;
+    keyStoreContract(async () => {
+      const fixture = await createFixture();
+      return {
+        open: async () => createTeamKeys((await fixture.join(`r${number++}`)).keys),
+        dispose: fixture.dispose,
+      };
+    });
+  });
+  describe('documents of a team', () => {
+    let number = 0;
+    stateStoreContract(async () => {
+      const fixture = await createFixture();
+      return {
+        open: async () => createSharedState((await fixture.join(`r${number++}`)).documents),
+        dispose: fixture.dispose,
+      };
+    });
+  });
+  describe('locks of a team', () => {
+    let number = 0;
+    lockContract(async () => {
+      const fixture = await createFixture();
+      return { open: async () => (await fixture.join(`r${number++}`)).exclusively, dispose: fixture.dispose };
+    });
+  });
+  describe('counts of a team', () => {
+    let number = 0;
+    usageContract(async () => {
+      const fixture = await createFixture();
+      const parent = await mkdtemp(join(tmpdir(), 'qwen-counts-'));
+      return {
+        async open() {
+          const team = await fixture.join(`r${number++}`);
+          // Each replica has a home of its own.
+          return { team, state: createSharedState(team.documents), stateDirectory: join(parent, `${number}`) };
+        },
+        async dispose() {
+          await fixture.dispose();
+          await rm(parent, { recursive: true });
+        },
+      };
+    });
+  });
+  describe('health in a team', () => {
+    let number = 0;
+    healthContract(async () => {
+      const fixture = await createFixture();
+      const joined: Team[] = [];
+      const join = async () => {
+        const team = await fixture.join(`r${number++}`);
+        joined.push(team);
+        return team;
+      };
+      return {
+        async open(createPool) {
+          const team = await join();
+          const pool = createPool(() => health.note());
+          const health = createSharedHealth({ map: team.health, pool, onLearned: () => {} });
+          health.open();
+          return pool;
+        },
+        async settled() {
+          for (const team of joined) {
+            while (team.status().unsent > 0) await new Promise((resolve) => setImmediate(resolve));
+            // Comes after everything that this replica has sent.
+            await team.documents.set('settled', '');
+          }
+        },
+        plant: async (id, entry) =>
+          (await join()).health.set(`${id}\nplanted ${JSON.stringify(entry)}`, JSON.stringify(entry)),
         dispose: fixture.dispose,
       };
     });
@@ -111,6 +199,73 @@ function contract(createFixture: () => Promise<TeamFixture>): void {
     });
   });
 
+  describe('the limits of client keys', () => {
+    const names = ({ refusedBy }: KeyVerdict) => refusedBy ?? 'begun';
+    const beginAll = async (teams: readonly Team[], limits: KeyRateLimits) => {
+      const verdicts = await Promise.all(teams.map(async (team) => team.keyRates.begin('key', limits)));
+      return verdicts.map(names).toSorted();
+    };
+    const both = (times: number) => Array.from({ length: times }, () => [one, two]).flat();
+
+    it('a minute’s requests are those of all replicas, however they come', async () => {
+      const limits = { requestsPerMinute: 7 };
+      const verdicts = await beginAll(both(6), limits);
+      assert.deepEqual(verdicts, [...Array(7).fill('begun'), ...Array(5).fill('requestsPerMinute')]);
+      for (const team of [one, two, await fixture.join('three')]) {
+        const verdict = await team.keyRates.begin('key', limits);
+        assert.ok(verdict.refusedBy === 'requestsPerMinute');
+        assert.ok(verdict.retryAfterMs > 0 && verdict.retryAfterMs <= 60_000 / 7 + 1, `${verdict.retryAfterMs}`);
+      }
+      assert.deepEqual(await two.keyRates.begin('another', limits), {});
+    });
+    it('requests at once are those of all replicas, and a place that one frees another takes', async () => {
+      const limits = { concurrentRequests: 3 };
+      const verdicts = await beginAll(both(4), limits);
+      assert.deepEqual(verdicts, [...Array(5).fill('concurrentRequests'), ...Array(3).fill('begun')].toSorted());
+      const three = await fixture.join('three');
+      assert.equal(names(await three.keyRates.begin('key', limits)), 'concurrentRequests');
+      const alone = await fixture.join('four');
+      for (const team of [one, three, alone, two]) {
+        await team.keyRates.begin('turns', { concurrentRequests: 1 });
+        assert.equal(names(await one.keyRates.begin('turns', { concurrentRequests: 1 })), 'concurrentRequests');
+        team.keyRates.end('turns');
+      }
+      assert.equal(names(await two.keyRates.begin('turns', { concurrentRequests: 1 })), 'begun');
+    });
+    it('places add up, however requests begin and end beside one another', async () => {
+      const limits = { concurrentRequests: 3 };
+      let open = 0;
+      let most = 0;
+      let begun = 0;
+      const serve = async ({ keyRates }: Team) => {
+        for (let request = 0; request < 8; request++) {
+          const { refusedBy } = await keyRates.begin('key', limits);
+          if (refusedBy !== undefined) continue;
+          begun++;
+          most = Math.max(most, ++open);
+          await new Promise((resolve) => setImmediate(resolve));
+          open--;
+          keyRates.end('key');
+        }
+      };
+      await Promise.all(both(4).map(serve));
+      assert.ok(most <= 3 && begun >= 3, `${most} at once, ${begun} in all`);
+      // Answered after everything that this replica has told.
+      for (const { keyRates } of [one, two]) await keyRates.begin('another', limits);
+      assert.deepEqual(await beginAll([one, two, one], limits), ['begun', 'begun', 'begun']);
+      assert.equal(names(await two.keyRates.begin('key', limits)), 'concurrentRequests');
+    });
+    it('what one limit refuses costs nothing of the other', async () => {
+      const limits = { concurrentRequests: 1, requestsPerMinute: 2 };
+      assert.deepEqual(await one.keyRates.begin('key', limits), {});
+      for (const team of both(3)) assert.equal(names(await team.keyRates.begin('key', limits)), 'concurrentRequests');
+      one.keyRates.end('key');
+      assert.equal(names(await two.keyRates.begin('key', limits)), 'begun');
+      two.keyRates.end('key');
+      assert.equal(names(await one.keyRates.begin('key', limits)), 'requestsPerMinute');
+    });
+  });
+
   it('counters are told as absolute values, and kept for who comes later', async () => {
     const heard: unknown[] = [];
     one.counters.onDidPublish((counts) => heard.push(counts));
@@ -138,26 +293,5 @@ function contract(createFixture: () => Promise<TeamFixture>): void {
     await until(one.sessions.onDidBind, () => seen > 0);
     const kept = await (await fixture.join('three')).sessions.load();
     assert.deepEqual(kept.map(({ session, accountId }) => `${session} ${accountId}`).toSorted(), ['s1 a', 's2 b']);
-  });
-
-  it('runs work of one name in one replica at a time, whatever becomes of it', async () => {
-    let running = 0;
-    let most = 0;
-    const work = async () => {
-      most = Math.max(most, ++running);
-      await one.documents.set('tick', 'x');
-      running--;
-    };
-    const failing = one.exclusively('a', async () => {
-      await work();
-      throw new Error('failed');
-    });
-    await Promise.all([
-      assert.rejects(failing, /failed/),
-      ...Array.from({ length: 4 }, () => two.exclusively('a', work)),
-      ...Array.from({ length: 4 }, () => one.exclusively('a', work)),
-    ]);
-    assert.equal(most, 1);
-    assert.equal(await one.exclusively('b', async () => 'result'), 'result');
   });
 }

@@ -39,9 +39,14 @@ export interface TeamGateway {
     options?: { readonly input?: string; readonly env?: Readonly<Record<string, string>> },
   ): Promise<CliRun>;
   /** One streamed chat; the status, or 0 where the answer broke off. */
-  ask(port: number, content?: string, model?: string): Promise<number>;
+  ask(port: number, content?: string, model?: string, key?: string): Promise<number>;
   /** `count` chats through the front, `atOnce` at a time; how many were answered with each status. */
-  load(count: number, atOnce: number, onAnswer?: (done: number) => void): Promise<ReadonlyMap<number, number>>;
+  load(
+    count: number,
+    atOnce: number,
+    onAnswer?: (done: number) => void,
+    key?: string,
+  ): Promise<ReadonlyMap<number, number>>;
   health(
     replica: Replica,
   ): Promise<{ readonly status: string; readonly team: { readonly store: string; readonly unsent: number } }>;
@@ -96,9 +101,9 @@ export async function startTeamGateway(
     await replica.running?.ended;
     replica.running = undefined;
   };
-  const ask = (port: number, content = 'hello', model = 'qwen3-coder-plus'): Promise<number> =>
+  const ask = (port: number, content = 'hello', model = 'qwen3-coder-plus', key = clientKey): Promise<number> =>
     new Promise((resolve) => {
-      const headers = { authorization: `Bearer ${clientKey}`, 'content-type': 'application/json' };
+      const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json' };
       const call = request(
         { port, host: '127.0.0.1', method: 'POST', path: '/v1/chat/completions', agent, headers },
         (response) => {
@@ -138,13 +143,13 @@ export async function startTeamGateway(
     run: (args, { input = '', env: more } = {}) =>
       launchCli(bundles.cli, args, { home: operator, input, env: { ...shared, ...more } }).ended,
     ask,
-    async load(total, atOnce, onAnswer) {
+    async load(total, atOnce, onAnswer, key) {
       const statuses = new Map<number, number>();
       let begun = 0;
       let done = 0;
       const worker = async () => {
         while (begun < total) {
-          const status = await ask(front.port, `conversation ${begun++}`);
+          const status = await ask(front.port, `conversation ${begun++}`, undefined, key);
           statuses.set(status, (statuses.get(status) ?? 0) + 1);
           onAnswer?.(++done);
         }

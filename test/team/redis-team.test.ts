@@ -45,6 +45,7 @@ describe('a team on Redis', () => {
     it('no credential in clear, and nothing that another name or key opens', async () => {
       const team = await join('one', 'sealed:');
       await team.secrets.set('account:a', '{"secret":"sk-canary-in-clear"}');
+      await team.keys.set('team', '{"digest":"digest-canary"}');
       const dump = await readEverything(redis.url);
       assert.match(dump, /account:a/);
       for (const canary of [
@@ -62,6 +63,7 @@ describe('a team on Redis', () => {
   describe('while it is lost', () => {
     let one: ConnectedTeam;
     let two: ConnectedTeam;
+    let prefix: string;
     const lost = async (team: ConnectedTeam) => {
       while (team.status().store === 'connected') await new Promise((resolve) => setImmediate(resolve));
     };
@@ -69,12 +71,13 @@ describe('a team on Redis', () => {
       until(map.onDidChange, () => map.entries().get(key) === value);
 
     beforeEach(async () => {
-      const prefix = `lost-${prefixes++}:`;
+      prefix = `lost-${prefixes++}:`;
       [one, two] = [await join('one', prefix), await join('two', prefix)];
       await one.secrets.set('account:a', 'kept');
       await one.health.set('cooling', '1');
       await has(two.health, 'cooling', '1');
       await two.secrets.get('account:a');
+      await one.keyRates.begin('limited', { requestsPerMinute: 2, concurrentRequests: 5 });
       await redis.kill();
       await Promise.all([lost(one), lost(two)]);
     });
@@ -90,7 +93,7 @@ describe('a team on Redis', () => {
       await one.health.delete('cooling');
       assert.deepEqual([await one.secrets.get('account:b'), one.status().unsent], ['new', 2]);
       assert.deepEqual([...one.health.entries()], []);
-      await assert.rejects(one.close(), /1 changed accounts were not written/);
+      await assert.rejects(one.close(), /1 changed accounts or keys were not written/);
     });
 
     it('gives back to an empty server what replicas know, each key as it was written last', async () => {
@@ -102,11 +105,33 @@ describe('a team on Redis', () => {
       while (one.status().unsent + two.status().unsent > 0) await new Promise((resolve) => setImmediate(resolve));
       while ((await one.secrets.get('account:a')) !== 'by two' || (await two.secrets.get('account:b')) !== 'by one')
         await new Promise((resolve) => setImmediate(resolve));
-      const fresh = await join('three', (await prefixOf(redis.url)) ?? '');
+      const fresh = await join('three', prefix);
       assert.deepEqual(
         [await fresh.secrets.get('account:a'), await fresh.secrets.get('account:b'), [...fresh.health.entries()]],
         ['by two', 'by one', []],
       );
+    });
+
+    it('holds client keys to their limits alone, from its last state, and tells that afterwards', async () => {
+      const limits = { requestsPerMinute: 2, concurrentRequests: 5 };
+      assert.deepEqual(
+        [await one.keyRates.begin('limited', limits), (await one.keyRates.begin('limited', limits)).refusedBy],
+        [{}, 'requestsPerMinute'],
+      );
+      assert.deepEqual(
+        [await two.keyRates.begin('limited', limits), await two.keyRates.begin('new', limits)],
+        [{}, {}],
+      );
+      await redis.start();
+      // Redis has forgotten everything.
+      const told = async () => (await readKeyUse(redis.url, prefix, 'new')).two?.split(' ')[0];
+      while ((await told()) !== '1') await new Promise((resolve) => setImmediate(resolve));
+      while (Object.keys(await readKeyUse(redis.url, prefix, 'limited')).length < 3)
+        await new Promise((resolve) => setImmediate(resolve));
+      const fresh = await join('three', prefix);
+      assert.equal((await fresh.keyRates.begin('limited', limits)).refusedBy, 'requestsPerMinute');
+      assert.deepEqual(await fresh.keyRates.begin('new', { concurrentRequests: 2 }), {});
+      assert.equal((await fresh.keyRates.begin('new', { concurrentRequests: 2 })).refusedBy, 'concurrentRequests');
     });
 
     it('renews nothing: two replicas would spend one token', async () => {
@@ -114,6 +139,45 @@ describe('a team on Redis', () => {
         one.exclusively('refresh:a', async () => assert.fail('must not run')),
         { code: 'upstream_unreachable', scope: 'provider' },
       );
+    });
+  });
+
+  describe('limits of client keys', () => {
+    afterEach(leave);
+
+    it('a Redis that says nothing is not waited for, and is told when it speaks again', async () => {
+      const prefix = `stalled-${prefixes++}:`;
+      const [one, two] = [await join('one', prefix), await join('two', prefix)];
+      const limits = { requestsPerMinute: 4, concurrentRequests: 4 };
+      redis.stall();
+      try {
+        const verdicts = [one, one, one, one, one, two].map(async ({ keyRates }) => keyRates.begin('key', limits));
+        assert.deepEqual(
+          (await Promise.all(verdicts)).map(({ refusedBy = 'begun' }) => refusedBy),
+          [...Array(4).fill('begun'), 'concurrentRequests', 'begun'],
+        );
+        one.keyRates.end('key');
+      } finally {
+        redis.resume();
+      }
+      const open = async () => {
+        const { one: first = '', two: second = '' } = await readKeyUse(redis.url, prefix, 'key');
+        return [first, second].map((told) => told.split(' ')[0]).join();
+      };
+      while ((await open()) !== '3,1') await new Promise((resolve) => setImmediate(resolve));
+      assert.equal((await two.keyRates.begin('key', limits)).refusedBy, 'concurrentRequests');
+    });
+    it('forgets what was under way in a replica that died', async () => {
+      const prefix = `dead-${prefixes++}:`;
+      const [one, two] = [await join('one', prefix), await join('two', prefix)];
+      const limits = { concurrentRequests: 1 };
+      await one.keyRates.begin('key', limits);
+      await one.close();
+      assert.equal((await two.keyRates.begin('key', limits)).refusedBy, 'concurrentRequests');
+      // As if it had been silent for a while.
+      await writeKeyUse(redis.url, `${prefix}key-use:key`, 'one', `1 ${(Date.now() - 16_000) * 1_000}`);
+      assert.deepEqual(await two.keyRates.begin('key', limits), {});
+      assert.deepEqual(Object.keys(await readKeyUse(redis.url, prefix, 'key')), ['two']);
     });
   });
 
@@ -152,11 +216,18 @@ async function readEverything(url: string): Promise<string> {
   return texts.join('\n');
 }
 
-/** The prefix of the one team whose secrets are there. */
-async function prefixOf(url: string): Promise<string | undefined> {
+/** How a client key of the team with this prefix stands in Redis, by replica. */
+async function readKeyUse(url: string, prefix: string, key: string): Promise<Record<string, string>> {
   const { createClient } = await import('@redis/client');
   const client = await createClient({ url }).connect();
-  const [key] = await client.keys('*:secrets');
+  const use = { ...(await client.hGetAll(`${prefix}key-use:${key}`)) };
   client.destroy();
-  return key?.slice(0, -'secrets'.length);
+  return use;
+}
+
+async function writeKeyUse(url: string, name: string, replica: string, text: string): Promise<void> {
+  const { createClient } = await import('@redis/client');
+  const client = await createClient({ url }).connect();
+  await client.hSet(name, replica, text);
+  client.destroy();
 }

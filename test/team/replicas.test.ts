@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { after, before, describe, it } from 'mocha';
 import { formatAccount } from '../../src/accounts/account.ts';
 import { oauthAccount } from '../support/accounts.ts';
+import { namedKey } from '../support/key-store-contract.ts';
 import { until } from '../support/team-contract.ts';
 import { countedByTeam, startTeamGateway, type TeamGateway } from '../support/team-gateway.ts';
 
@@ -41,6 +44,19 @@ describe('three replicas on one Redis', () => {
     return Object.fromEntries(rows.map(({ id, requestsToday }) => [id, requestsToday]));
   };
   const nextTurn = () => new Promise((resolve) => setImmediate(resolve));
+  const url = (port: number) => `http://127.0.0.1:${port}/v1`;
+  const addKey = async (name: string, ...limits: readonly string[]) => {
+    const { code, out, err } = await team.run(['keys', 'add', name, ...limits]);
+    assert.equal(code, 0, err);
+    await accepted(out.trim(), 200);
+    return out.trim();
+  };
+  /** What an operator changed is heard by each replica a moment later. */
+  const accepted = async (key: string, status: number) => {
+    const headers = { authorization: `Bearer ${key}` };
+    for (const { port } of team.replicas)
+      while ((await fetch(`${url(port)}/models`, { headers })).status !== status) await nextTurn();
+  };
 
   before(async () => {
     team = await startTeamGateway(3, { env: { ACCOUNT_STRATEGY: 'round-robin' } });
@@ -58,6 +74,9 @@ describe('three replicas on one Redis', () => {
     // Counts of a tenth of a second go out together.
     while (JSON.stringify(await counted()) !== JSON.stringify(expected)) await nextTurn();
     assert.deepEqual(await operatorCounts(), expected);
+    const usage = await team.run(['usage', '--json']);
+    assert.deepEqual([usage.code, JSON.parse(usage.out)], [0, []]);
+    assert.match(usage.err, /what this home has served/);
   });
 
   it('a used-up quota that one replica meets keeps all of them away from the account', async () => {
@@ -143,6 +162,57 @@ describe('three replicas on one Redis', () => {
     });
   });
 
+  describe('named client keys', () => {
+    const askEach = async (key: string, times: number) => {
+      const statuses: number[] = [];
+      for (let round = 0; round < times; round++)
+        for (const { port } of team.replicas) statuses.push(await team.ask(port, `key ${round}`, undefined, key));
+      return statuses;
+    };
+
+    it('work everywhere when they are made, count for all, and are refused everywhere when they are revoked', async () => {
+      const key = await addKey('minute', '--requests-per-minute', '2');
+      assert.deepEqual(await askEach(key, 2), [200, 200, 429, 429, 429, 429]);
+      const listed = async () => {
+        const rows: { name: string; requestsToday: number }[] = JSON.parse(
+          (await team.run(['keys', 'list', '--json'])).out,
+        );
+        return rows.map(({ name, requestsToday }) => `${name} ${requestsToday}`).join();
+      };
+      while ((await listed()) !== 'minute 2');
+      assert.equal((await team.run(['keys', 'revoke', 'minute'])).code, 0);
+      await accepted(key, 401);
+    });
+    it('a place that one replica has given is taken in all, until it is free', async () => {
+      const [first, ...others] = team.replicas;
+      assert.ok(first);
+      const key = await addKey('places', '--concurrent', '1');
+      team.simulator.fail({ fault: { kind: 'stall', afterChunks: 3 } });
+      const leaving = new AbortController();
+      const response = await fetch(`${url(first.port)}/chat/completions`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+        body: JSON.stringify({
+          model: 'qwen3-coder-plus',
+          stream: true,
+          messages: [{ role: 'user', content: 'stalls' }],
+        }),
+        signal: leaving.signal,
+      });
+      assert.equal(response.status, 200);
+      assert.deepEqual(await askEach(key, 1), [429, 429, 429]);
+      leaving.abort();
+      for (const { port } of others) while ((await team.ask(port, 'free', undefined, key)) !== 200);
+    });
+    it('tokens of the day are those of all replicas', async () => {
+      const key = await addKey('tokens', '--tokens-per-day', '1');
+      const [first, ...others] = team.replicas;
+      assert.equal(await team.ask(first?.port ?? 0, 'tokens', undefined, key), 200);
+      // The count is told within a tenth of a second.
+      for (const { port } of others) while ((await team.ask(port, 'tokens', undefined, key)) !== 429);
+    });
+  });
+
   it('refuses a single-user plan, and a key of another team', async () => {
     const addCoding = (env = {}) =>
       team.run(['accounts', 'add', '--id', 'coding', '--plan', 'coding-intl', '--no-probe'], {
@@ -179,6 +249,7 @@ describe('three replicas on one Redis', () => {
   it('kill -9 of a replica and of Redis in the middle loses no account, no count and no answer', async () => {
     const [, second] = team.replicas;
     assert.ok(second);
+    const named = await addKey('kept');
     const before = answered();
     let events: Promise<void> = Promise.resolve();
     let degraded: Awaited<ReturnType<TeamGateway['health']>>[] = [];
@@ -195,7 +266,13 @@ describe('three replicas on one Redis', () => {
           while (degraded.some(({ status }) => status === 'ok'));
         });
       if (done === requests * 0.6) inTurn(() => team.redis.start());
-      if (done === requests * 0.75) inTurn(() => team.start(second));
+      if (done === requests * 0.75)
+        inTurn(async () => {
+          // From the time when it was alone.
+          const keys = [namedKey('alone')];
+          await writeFile(join(second.home, 'state', 'keys.json'), JSON.stringify({ version: 1, keys }));
+          await team.start(second);
+        });
     });
     await events;
     // Only what was on its way through the killed replica may have broken off.
@@ -213,6 +290,12 @@ describe('three replicas on one Redis', () => {
     // Redis came back with nothing: the replicas have given it everything back.
     const listed: { id: string; state: string }[] = JSON.parse((await team.run(['accounts', 'list', '--json'])).out);
     assert.deepEqual(listed.map(({ id }) => id).toSorted(), ['one', 'two']);
+    await accepted(named, 200);
+    assert.match((await team.run(['keys', 'list'])).out, /^kept /m);
+    assert.match(second.running?.output.err ?? '', /keys in keys\.json do not count in a team/);
+    assert.equal(await team.ask(second.port, 'alone', undefined, 'alone'), 401);
+    await team.run(['keys', 'revoke', 'kept']);
+    await accepted(named, 401);
     for (const replica of team.replicas) {
       let { status } = await team.health(replica);
       while (status !== 'ok') ({ status } = await team.health(replica));

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import type { ClientKeyLimits, NamedClientKey } from '../../src/core/client-key.ts';
 import { GatewayError } from '../../src/core/errors.ts';
+import { createKeyRates } from '../../src/core/key-rates.ts';
 import { createKeyLimits } from '../../src/gateway/key-limits.ts';
 
 const keyOf = (limits: ClientKeyLimits, digest = 'd'): NamedClientKey => ({
@@ -18,8 +19,16 @@ describe('key limits', () => {
       now: () => time.nowMs,
       tokensToday: () => tokens,
       defaultModel: () => 'qwen3-coder-plus',
+      rates: createKeyRates(() => time.nowMs),
     });
-    return { time, admit };
+    return {
+      time,
+      admit: (...args: Parameters<typeof admit>) => {
+        const release = admit(...args);
+        assert.ok(!(release instanceof Promise), 'one process decides at once');
+        return release;
+      },
+    };
   };
   const refusal = (work: () => unknown): GatewayError => {
     try {

@@ -4,8 +4,10 @@ import { chmod, mkdtemp, open as openFile, readdir, readFile, rm, stat, utimes, 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'mocha';
+import { createFileLocks } from '../../src/cli/file-lock.ts';
 import { createFileSecrets } from '../../src/cli/file-secrets.ts';
 import { createEmitter } from '../../src/core/emitter.ts';
+import { lockContract } from '../support/lock-contract.ts';
 import { secretStoreContract } from '../support/secret-store-contract.ts';
 
 type FileSecrets = ReturnType<typeof createFileSecrets>;
@@ -63,6 +65,11 @@ describe('secrets in a file', () => {
   secretStoreContract(async () => {
     await create();
     return { open, dispose };
+  });
+
+  lockContract(async () => {
+    await create();
+    return { open: async () => createFileLocks(directory), dispose };
   });
 
   describe('on the disk', () => {
@@ -142,6 +149,19 @@ describe('secrets in a file', () => {
       await rm(lock);
       await written;
       assert.deepEqual(await readdir(directory), ['accounts.json']);
+    });
+
+    it('keeps a lock young while its work goes on, and gives up on one that is held for too long', async () => {
+      const path = join(directory, 'refresh-a.lock');
+      await createFileLocks(directory, { touchMs: 5 })('refresh:a', async () => {
+        await age(path, 60);
+        while (Date.now() - (await stat(path)).mtimeMs > 30_000);
+        await assert.rejects(
+          createFileLocks(directory, { patienceMs: 0 })('refresh:a', async () => assert.fail('must not run')),
+          { code: 'upstream_timeout', scope: 'provider' },
+        );
+      });
+      await assert.rejects(stat(path), { code: 'ENOENT' });
     });
 
     it('takes over a lock that a dead process left, also if many want it', async () => {

@@ -4,6 +4,7 @@ import type { HealthEntry } from '../../src/accounts/health.ts';
 import { createPool, type Pool } from '../../src/accounts/pool.ts';
 import { GatewayError } from '../../src/core/errors.ts';
 import type { Team } from '../../src/core/team.ts';
+import { readKeyCounts } from '../../src/gateway/key-counts.ts';
 import { createSharedHealth } from '../../src/gateway/shared-health.ts';
 import { createSharedUsage, type SharedUsage } from '../../src/gateway/shared-usage.ts';
 import type { LedgerEntry } from '../../src/usage/ledger-entry.ts';
@@ -112,6 +113,24 @@ describe('what replicas share', () => {
       assert.deepEqual(seen(one).today, expected.today);
       assert.deepEqual(seen(one).fiveHours, expected.fiveHours);
       assert.deepEqual(seen(two).today, { requests: 0, inputTokens: 0, outputTokens: 0 });
+    });
+    it('tells what a client key used, answered or not, apart from an account of its name', async () => {
+      const one = await open(hub.join('one'));
+      const two = await open(hub.join('two'));
+      two.add({ ...entry(clock.now()), key: 'a' });
+      two.add({ ...entry(clock.now()), key: 'a', outcome: 'cut' });
+      two.add({ ...entry(clock.now() - 24 * hour), key: 'a' });
+      two.begin();
+      await two.settled();
+      for (const usage of [one, await open(hub.join('three'))]) {
+        assert.equal(usage.tokensOfKey('a'), 30);
+        assert.equal(usage.today('a').requests, 1);
+      }
+      assert.deepEqual([two.tokensOfKey('a'), one.tokensOfKey('b')], [0, 0]);
+      const counts = await readKeyCounts(hub.join('operator'), clock.now());
+      assert.deepEqual([...counts], [['a', { requests: 2, inputTokens: 20, outputTokens: 10 }]]);
+      await clock.advance(24 * hour);
+      assert.equal(one.tokensOfKey('a'), 0);
     });
     it('counts once what a replica that came back tells again', async () => {
       const one = await open(hub.join('one'));

@@ -5,8 +5,11 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'mocha';
 import type { Health } from '../../src/accounts/health.ts';
 import { readHealth, writeHealth } from '../../src/gateway/health-file.ts';
+import { createHealthKeeper, type HealthKeeper } from '../../src/gateway/health-keeper.ts';
 import { createStateFiles } from '../../src/gateway/state-files.ts';
 import { createMemoryLogger } from '../support/accounts.ts';
+import { healthContract } from '../support/health-contract.ts';
+import { stateStoreContract } from '../support/state-store-contract.ts';
 
 describe('state files', () => {
   let parent: string;
@@ -19,12 +22,7 @@ describe('state files', () => {
   });
   afterEach(() => rm(parent, { recursive: true, force: true }));
 
-  it('gives back what was written, to another process too', async () => {
-    const state = open();
-    assert.equal(await state.read('health'), undefined);
-    await state.write('health', { a: [1, null, '通义'] });
-    assert.deepEqual(await open().read('health'), { a: [1, null, '通义'] });
-  });
+  stateStoreContract(async () => ({ open: async () => open(), dispose: async () => {} }));
 
   it('are for their user alone, and leave nothing half-written', async () => {
     await open().write('health', 1);
@@ -52,12 +50,6 @@ describe('state files', () => {
     assert.deepEqual(await state.read('health'), { count: 1 });
   });
 
-  it('keep documents apart', async () => {
-    const state = open();
-    await Promise.all([state.write('one', 1), state.write('two', 2)]);
-    assert.deepEqual([await state.read('one'), await state.read('two')], [1, 2]);
-  });
-
   it('are no reason to fail: an unwritable folder is logged, a broken file is none', async () => {
     await writeFile(directory, 'a file where the folder should be');
     await open().write('health', 1);
@@ -75,26 +67,45 @@ describe('state files', () => {
       ['b', [{ code: 'unauthorized', sinceMs: 1, untilMs: null, count: 1, reason: 'why' }]],
     ]);
 
-    it('survives as it was', async () => {
-      await writeHealth(open(), health);
-      assert.deepEqual(await readHealth(open()), health);
-    });
-
     it('is empty where the document cannot be read', async () => {
       const state = open();
       assert.deepEqual(await readHealth(state), new Map());
       await writeHealth(state, health);
       const path = join(directory, 'health.json');
       const text = await readFile(path, 'utf8');
-      for (const broken of [
-        '',
-        text.replace('"version":1', '"version":2'),
-        text.replace('rate_limited', 'toString'),
-        text.replace('"untilMs":2', '"untilMs":"2"'),
-      ]) {
+      for (const broken of ['', text.replace('"version":1', '"version":2'), '{"version":1,"accounts":[]}']) {
         await writeFile(path, broken);
         assert.deepEqual(await readHealth(state), new Map());
       }
+      for (const [from, to] of [
+        ['rate_limited', 'toString'],
+        ['"untilMs":2', '"untilMs":"2"'],
+      ] as const) {
+        await writeFile(path, text.replace(from, to));
+        assert.deepEqual([...(await readHealth(state)).keys()], ['b'], 'the other entries are readable');
+      }
+    });
+
+    healthContract(async () => {
+      const keepers: HealthKeeper[] = [];
+      return {
+        async open(createPool) {
+          const state = open();
+          const keeper = createHealthKeeper(state);
+          keepers.push(keeper);
+          const pool = createPool(() => keeper.save(pool.health));
+          pool.restore(await readHealth(state));
+          return pool;
+        },
+        settled: async () => void (await Promise.all(keepers.map((keeper) => keeper.settled()))),
+        async plant(id, entry) {
+          const path = join(directory, 'health.json');
+          const document = JSON.parse(await readFile(path, 'utf8'));
+          document.accounts[id] = [...(document.accounts[id] ?? []), entry];
+          await writeFile(path, JSON.stringify(document));
+        },
+        dispose: async () => {},
+      };
     });
   });
 });

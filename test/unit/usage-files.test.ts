@@ -3,12 +3,14 @@ import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createMetering } from '../../src/gateway/metering.ts';
+import { createStateFiles } from '../../src/gateway/state-files.ts';
 import { createUsageParts } from '../../src/gateway/usage-parts.ts';
 import { exportLedgerCsv } from '../../src/usage/csv.ts';
 import type { LedgerEntry } from '../../src/usage/ledger-entry.ts';
 import { createRequestLog, describeBody } from '../../src/usage/request-log.ts';
 import { pruneLedger } from '../../src/usage/retention.ts';
 import { createFakeClock } from '../support/fake-clock.ts';
+import { usageContract } from '../support/usage-contract.ts';
 
 const nowMs = Date.parse('2026-11-22T12:00:00Z');
 const logger = { debug() {}, info() {}, warn() {}, error() {} };
@@ -25,6 +27,16 @@ const entry = (over: Partial<LedgerEntry> = {}): LedgerEntry => ({
   inputTokens: 10,
   outputTokens: 5,
   ...over,
+});
+
+describe('counts in the files of a home', () => {
+  usageContract(async () => {
+    const stateDirectory = await mkdtemp(join(tmpdir(), 'usage-'));
+    return {
+      open: async () => ({ stateDirectory, state: createStateFiles(stateDirectory, logger) }),
+      dispose: () => rm(stateDirectory, { recursive: true }),
+    };
+  });
 });
 
 describe('files of the usage ledger', () => {
@@ -82,6 +94,20 @@ describe('files of the usage ledger', () => {
     assert.match(rows[0] ?? '', /^2026-11-21T12:00:00\.000Z,req_1,"'=HYPERLINK\(""x""\)",openai-chat,,"a,""b""",/);
     assert.match(rows[1] ?? '', /,a:rate_limited b,answered,200,/);
     assert.equal((await exportLedgerCsv(join(folder, 'none'))).split('\r\n').length, 2);
+  });
+  it('the export has a column for every fact of a request', async () => {
+    const full: Required<Omit<LedgerEntry, 'v' | 'attempts'>> = {
+      ...{ at: nowMs, id: 'fact-id', client: 'fact-client', key: 'fact-key', dialect: 'fact-dialect' },
+      ...{ lane: 'fact-lane', modelAsked: 'fact-asked', model: 'fact-model', account: 'fact-account' },
+      ...{ outcome: 'cut', status: 299, error: 'fact-error', ttftMs: 901, durationMs: 902 },
+      ...{ inputTokens: 903, outputTokens: 904, cachedTokens: 905, cacheWriteTokens: 906, reasoningTokens: 907 },
+    };
+    await day('2026-11-22', [entry({ ...full, attempts: [] })]);
+    const [head = '', row = ''] = (await exportLedgerCsv(folder)).split('\r\n');
+    const cells = Object.fromEntries(head.split(',').map((name, index) => [name, row.split(',')[index]]));
+    assert.equal(cells.cache_write_tokens, '906');
+    const { at: _at, ...facts } = full;
+    for (const fact of Object.values(facts)) assert.ok(Object.values(cells).includes(String(fact)), String(fact));
   });
 
   it('metering counts calls as plans do: each begun answer, retried ones too, and tokens where they were used', async () => {

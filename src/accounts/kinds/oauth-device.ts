@@ -1,4 +1,4 @@
-import type { Clock } from '../../core/contracts.ts';
+import type { Clock, Exclusively } from '../../core/contracts.ts';
 import { GatewayError } from '../../core/errors.ts';
 import type { Endpoints } from '../../core/upstream.ts';
 import type { AccountOf } from '../account.ts';
@@ -27,8 +27,8 @@ export interface OAuthDeviceKindOptions {
   readonly endpointsOf: (resourceUrl: string | undefined) => Endpoints;
   /** The tokens of accounts that are linked to another program's file. */
   readonly linked: LinkedCredentials;
-  /** Keeps the other replicas of a team from renewing the same tokens. */
-  readonly exclusively?: <Result>(name: string, work: () => Promise<Result>) => Promise<Result>;
+  /** Keeps other processes with the same accounts from renewing the same tokens. */
+  readonly exclusively?: Exclusively | undefined;
 }
 
 /**

@@ -1,8 +1,8 @@
 /**
- * Every bench in turn, each alone on the machine, into RESULTS.md: `node bench/all.ts`, about half an hour. Wants the package
- * (`npm run package`), and Redis and nginx from Debian. Soak and fuzz, which look for faults, have runs of their own.
+ * Every bench in turn, each alone on the machine, into RESULTS.md: `npm run bench -- [options of run.ts]`, about half an hour.
+ * Wants Redis and nginx from Debian. Soak and fuzz, which look for faults, have runs of their own.
  */
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -34,7 +34,8 @@ const asMarkdown = (text: string) =>
     .join('\n')
     .replaceAll(/(\|\n)(- )/g, '$1\n$2');
 
-let results = await textOf('run.ts', ['--no-write', ...process.argv.slice(2)]);
+execFileSync(process.execPath, [join(folder, '..', 'scripts', 'package.mjs')], { stdio: 'ignore' });
+let results = await textOf('run.ts', process.argv.slice(2));
 for (const [title, program, ...args] of sections) {
   process.stderr.write(`${title}\n`);
   results += `\n\n## ${title}\n\n\`node bench/${program}\`\n\n${asMarkdown(await textOf(program, args))}`;

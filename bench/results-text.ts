@@ -21,7 +21,7 @@ export function resultsText({ verdicts, tables, missing, rounds, loads, processo
   );
   return `# Results of the bench
 
-Written by \`npm run bench\`, and not to be edited but for the notes, which stand in [NOTES.md](NOTES.md).
+Written by \`npm run bench\`; the notes at its end stand in [NOTES.md](NOTES.md).
 
 ## Targets
 

@@ -1,11 +1,10 @@
 /**
  * The bench: our server as it ships beside the limit of the runtime and other proxies, on loopback, in interleaved rounds.
- * `npm run bench -- [--rounds N] [--quick] [--only text] [--targets text] [--no-write]`; `text` is a part of scenario ids or
- * target names, several by commas.
+ * `node bench/run.ts [--rounds N] [--quick] [--only text] [--targets text]`; `text` is a part of scenario ids or target names,
+ * several by commas. `bench/all.ts` keeps what it prints.
  */
 import { execFileSync, fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
 import { cpus, loadavg } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -26,7 +25,6 @@ const { values } = parseArgs({
     quick: { type: 'boolean', default: false },
     only: { type: 'string' },
     targets: { type: 'string' },
-    'no-write': { type: 'boolean', default: false },
   },
 });
 const rounds = Number(values.rounds ?? (values.quick ? 1 : 5));
@@ -137,5 +135,3 @@ const text = resultsText({
   processors: cpus().length,
 });
 console.log(text);
-if (!values['no-write'] && values.only === undefined && values.targets === undefined && !values.quick)
-  writeFileSync(join(root, 'bench', 'RESULTS.md'), text);

@@ -50,6 +50,7 @@ export function createTeamGateway({ clock, snapshot, team, activity, usage }: Ga
       onDidChange: changed.event,
       onDidChangeRequests: activity.onDidChangeRequests,
       requests: feed.list,
+      replica: () => team?.status().replica,
       accountModels: control.accountModels,
       state(viewer): GatewayState {
         const { version, accounts, requestsToday } = look();

@@ -10,6 +10,8 @@ import { sendJson } from './respond.ts';
 
 /** What an editor that follows this server may ask; nothing of it changes anything, and no answer holds a credential. */
 export interface GatewaySurface extends GatewayNews {
+  /** Which of several servers this is, where there are several. */
+  replica(): string | undefined;
   usage(viewer: GatewayViewer, query: UsageQuery): Promise<readonly UsageBucket[]>;
   accountModels(id: string): Promise<readonly string[]>;
 }
@@ -57,7 +59,14 @@ export function registerGatewayRoutes(
   );
   register(gatewayPaths.usage, async ({ request, response, requestId }) => {
     const seeing = viewer(request);
-    const query = parseUsageQuery(queryOf(request), now());
+    const asked = queryOf(request);
+    const query = parseUsageQuery(asked, now());
+    const replica = asked.get('replica');
+    // RFC 9110, section 15.5.20: whoever asks may find the right one by asking again.
+    if (replica !== null && replica !== surface.replica()) {
+      const error = { message: `This is not the server ${replica}.`, type: 'misdirected_request' };
+      return sendJson(response, 421, headersOf(requestId), { error });
+    }
     if (usages >= waitingUsages)
       throw new GatewayError('too_many_requests', 'Too many ask for the usage at once.', { retryAfterMs: 1_000 });
     usages++;

@@ -265,6 +265,16 @@ describe('an editor that follows a team gateway', () => {
       const first = await until(({ accounts }) => accounts.length === 1);
       const name = first.gateway?.replica;
       const [gone, left] = name === 'a' ? replicas : replicas.toReversed();
+      await gone?.chat();
+      const day = { sinceMs: Date.now() - 3_600_000, untilMs: Date.now() + 3_600_000, utcOffsetMinutes: 0 };
+      for (let time = 0; time < 4; time++) {
+        const counted = await host.usageSummary({ ...day, bucket: 'day' });
+        assert.deepEqual(
+          counted.map(({ requests }) => requests),
+          [1],
+          'whichever server the balancer asked first',
+        );
+      }
       await left?.proxy.setAccountEnabled('one', false);
       await until(({ gateway: followed }) => followed?.readiness?.ready === 0);
       ports = ports.filter((port) => port !== gone?.port);

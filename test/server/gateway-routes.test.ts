@@ -120,6 +120,10 @@ describe('server: what an editor that follows it may see', () => {
     assert.deepEqual(await counted(annasKey), [['anna', 'qwen3-coder-plus', 2]]);
     assert.deepEqual(await counted(clientKey), [['gateway', 'qwen3-coder-plus', 1]]);
   });
+  it('usage of another server is asked for in vain, at once', async () => {
+    await start();
+    assert.equal((await get(`${hourly}&replica=b`, bearer(adminKey))).status, 421);
+  });
   for (const [what, query] of [
     ['no bucket', 'since=1'],
     ['a year', `bucket=day&utc_offset=0&since=${Date.now() - 366 * 86_400_000}&until=1`],
@@ -197,6 +201,7 @@ describe('server: what an editor that follows it may see', () => {
         ...{ onDidChange: feed.event, onDidChangeRequests: feed.event, requests: () => [], visible: () => [] },
         state: () => state,
         usage: async () => [],
+        replica: () => undefined,
         accountModels: async () => [],
       };
       let open: ((visit: Visit) => Promise<void>) | undefined;

@@ -11,10 +11,13 @@ const healthTimeoutMs = 5_000;
 /** Why the gateway cannot be followed. */
 export class GatewayFault extends Error {
   readonly code: GatewayProblem;
+  /** What it was answered with, where it was. */
+  readonly status: number | undefined;
 
-  constructor(code: GatewayProblem, message: string) {
+  constructor(code: GatewayProblem, message: string, status?: number) {
     super(message);
     this.code = code;
+    this.status = status;
   }
 }
 
@@ -50,7 +53,7 @@ export async function askGateway(
     case 405:
       throw await whatAnswers(url, userAgent);
     default:
-      throw unreachable(url, message);
+      throw unreachable(url, message, status);
   }
 }
 
@@ -65,8 +68,8 @@ export async function readGateway(place: GatewayPlace, path: string, signal: Abo
   return document;
 }
 
-export const unreachable = (url: string, reason: string) =>
-  new GatewayFault('gateway_unreachable', `${url} cannot be reached: ${reason}.`);
+export const unreachable = (url: string, reason: string, status?: number) =>
+  new GatewayFault('gateway_unreachable', `${url} cannot be reached: ${reason}.`, status);
 
 /** What has these routes not at all is an older Qwen Proxy, one in an editor, or something else. */
 async function whatAnswers(url: string, userAgent: string): Promise<GatewayFault> {

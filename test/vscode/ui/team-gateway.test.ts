@@ -226,6 +226,27 @@ describe('a window that is a client of a team gateway', () => {
     assert.equal(await isServing(), false);
   });
 
+  it('configures other programs for the gateway, with the client key', async () => {
+    await window.runCommand('Qwen: Configure a Client…');
+    await window.quickPick.choose('Claude Code');
+    await window.quickPick.choose('qwen3-coder-plus');
+    await window.quickPick.choose('Write this and test it');
+    const message = await window.notification(/Claude Code is configured\. qwen3-coder-plus answered in \d+ ms\.$/);
+    assert.deepEqual(await message.buttons(), []);
+    await message.dismiss();
+    const text = await readFile(join(editor.server.homeDir, '.claude', 'settings.json'), 'utf8');
+    for (const part of [`${url}/anthropic`, clientKey]) assert.ok(text.includes(part), part);
+    assert.ok(!text.includes(adminKey));
+    await window.runCommand('Qwen: Undo Client Configuration…');
+    await window.quickPick.choose('Claude Code');
+    await waitFor('the file to go', () =>
+      readFile(join(editor.server.homeDir, '.claude', 'settings.json'), 'utf8').then(
+        () => false,
+        () => true,
+      ),
+    );
+  });
+
   it('is every window of the editor, and afterwards one of them serves and the others follow', async () => {
     const second = await editor.open({ context: window.context });
     try {

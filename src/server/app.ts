@@ -5,6 +5,7 @@ import type { Logger } from '../core/contracts.ts';
 import type { ProxyControl } from '../core/control.ts';
 import type { Dialect, ErrorDialect } from '../core/dialect.ts';
 import { GatewayError, toGatewayError } from '../core/errors.ts';
+import { gatewayPaths } from '../core/gateway-protocol.ts';
 import type { JsonObject } from '../core/json.ts';
 import type { ProxySettings } from '../core/settings.ts';
 import type { Gateway } from '../gateway/gateway.ts';
@@ -18,7 +19,7 @@ import {
 import { handleAuthRoute } from './auth-routes.ts';
 import { readJsonBody } from './body.ts';
 import { allowCors } from './cors.ts';
-import { type GatewaySurface, registerGatewayRoutes } from './gateway-routes.ts';
+import { type GatewaySurface, gatewayMethods, registerGatewayRoutes } from './gateway-routes.ts';
 import { checkAdminKey, checkClientKey, checkOrigin, checkTarget } from './guard.ts';
 import { createLazyRouter } from './lazy-router.ts';
 import { limits } from './limits.ts';
@@ -178,6 +179,7 @@ export function createApp(options: AppOptions): RequestListener {
     '/v1/models': 'GET, HEAD',
     '/auth/initiate': 'POST',
     '/auth/poll': 'POST',
+    ...(teamGateway && gatewayMethods),
     ...anthropicMethods,
     ...Object.fromEntries(options.dialects.flatMap(({ paths }) => paths.map((path) => [path, 'POST']))),
   };
@@ -208,8 +210,8 @@ export function createApp(options: AppOptions): RequestListener {
     try {
       checkOrigin(request.headers, policy());
       checkTarget(request);
-      // The response knows that it has no body to send.
-      if (request.method === 'HEAD') request.method = 'GET';
+      // The response knows that it has no body to send; a feed has no end to wait for.
+      if (request.method === 'HEAD' && request.url !== gatewayPaths.events) request.method = 'GET';
       if (!exact.has(`${request.method} ${request.url}`)) request.url = normalisePath(request.url ?? '/');
     } catch (thrown) {
       return answerError({ request, response, requestId }, errorsOf(request), toGatewayError(thrown));

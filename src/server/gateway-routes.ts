@@ -34,6 +34,14 @@ export type RegisterGatewayRoute = (
   }) => Promise<void>,
 ) => void;
 
+/** What each path answers to. */
+export const gatewayMethods: Readonly<Record<string, string>> = {
+  [gatewayPaths.state]: 'GET, HEAD',
+  [gatewayPaths.usage]: 'GET, HEAD',
+  [gatewayPaths.accountModels]: 'GET, HEAD',
+  [gatewayPaths.events]: 'GET',
+};
+
 /** A dashboard shows a month; counting more costs the server more than it tells. */
 const longestUsageMs = 32 * 86_400_000;
 /** The ledger is read for one at a time; who comes after so many is told to come back. */

@@ -142,7 +142,7 @@ describe('server: what an editor that follows it may see', () => {
       assert.equal((await get(path, { authorization: '' })).status, 401);
       assert.equal((await get(path, { ...bearer(adminKey), host: 'evil.example' })).status, 403);
       assert.equal((await get(path, { ...bearer(adminKey), origin: 'https://evil.example' })).status, 403);
-      assert.equal((await server.raw(path, { method: 'POST', headers: bearer(adminKey) })).status, 404);
+      assert.equal((await server.raw(path, { method: 'POST', headers: bearer(adminKey) })).status, 405);
     });
     it(`${path} is not there in an editor, whose windows have a sealed way of their own`, async () => {
       await start({ mode: 'editor' });
@@ -194,6 +194,11 @@ describe('server: what an editor that follows it may see', () => {
       await ask(clientKey);
       await feed.ended;
       assert.equal((await follow(annasKey)).status, 401);
+    });
+    it('is not there for a HEAD, which would wait for its end', async () => {
+      await start();
+      const { status, headers } = await server.raw(gatewayPaths.events, { method: 'HEAD', headers: bearer(adminKey) });
+      assert.deepEqual([status, headers.allow], [405, 'GET']);
     });
     it('is for so many editors and no more', async () => {
       const feed = createEmitter<never>();

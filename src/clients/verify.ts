@@ -1,6 +1,6 @@
 import { anthropicBase, type ClientSetting, type ClientWire, openAiBase } from './client.ts';
 import { readError } from './error-message.ts';
-import { readAll, sendLocally } from './local-request.ts';
+import { readAll, sendRequest } from './http-request.ts';
 
 /** What a client would have got. */
 export interface ClientVerdict {
@@ -45,7 +45,7 @@ export async function verifyClient(
   const startedMs = now();
   const verdict = (fields: Omit<ClientVerdict, 'durationMs'>) => ({ ...fields, durationMs: now() - startedMs });
   try {
-    const answer = await sendLocally({
+    const answer = await sendRequest({
       method: 'POST',
       url: `${baseUrl}${path}`,
       headers: {

@@ -24,6 +24,8 @@ export interface RequestRecord {
   readonly state: RequestState;
   /** First word of the client's User-Agent. */
   readonly client?: string;
+  /** Name of the client key, where it has one. */
+  readonly key?: string;
   readonly dialect: string;
   readonly lane?: string;
   readonly stream: boolean;

@@ -4,6 +4,7 @@
  * clear, except the local client key, which a user copies.
  */
 import type { ErrorCode } from './errors.ts';
+import type { FollowedGateway, GatewayProblem } from './followed-gateway.ts';
 import type { WindowSummary } from './quota-window.ts';
 import type { SignInPoll, SignInStart } from './sign-in.ts';
 
@@ -170,7 +171,7 @@ export interface ExportedAccounts {
   readonly leftOut: readonly string[];
 }
 
-/** `following` = another window of this install serves, and this one shows its state. */
+/** `following` = another window of this install serves, or a team gateway, and this one shows its state. */
 export type ProxyState = 'stopped' | 'starting' | 'serving' | 'following' | 'error';
 
 export interface ProxySnapshot {
@@ -183,13 +184,15 @@ export interface ProxySnapshot {
   readonly url?: string;
   /** Why `error`: one sentence and, for a taken port, who holds it. */
   readonly problem?: {
-    readonly code: 'port_taken' | 'crashed' | 'failed';
+    readonly code: 'port_taken' | 'crashed' | 'failed' | GatewayProblem;
     readonly message: string;
     readonly owner?: string;
     /** The owner is this user's headless server: its accounts can be imported. */
     readonly isHeadless?: boolean;
   };
-  /** The window that serves, while `following`. */
+  /** The team gateway that this window is a client of, whether it answers or not. */
+  readonly gateway?: FollowedGateway;
+  /** The window that serves, while `following` one. */
   readonly owner?: { readonly pid: number; readonly version: string };
   readonly accounts: readonly AccountSummary[];
   readonly requestsToday: number;

@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { isLoopbackHost } from './loopback-host.ts';
 import { type ModelAlias, modelAliases } from './model-aliases.ts';
 import type { NetworkSettings } from './network.ts';
 
@@ -160,13 +161,6 @@ export type SettingName = keyof typeof schemas;
 export const settingNames: readonly SettingName[] = Object.keys(schemas).filter(
   (name): name is SettingName => name in schemas,
 );
-
-const loopbackHosts = new Set(['localhost', '127.0.0.1', '::1', '[::1]']);
-
-/** Does this address, as people or URLs write it, name this machine alone? */
-export function isLoopbackHost(host: string): boolean {
-  return loopbackHosts.has(host.toLowerCase()) || /^127(\.\d{1,3}){3}$/.test(host);
-}
 
 /**
  * Checks raw values (strings of an environment, or typed editor settings) and fills in the defaults. Empty strings count

@@ -1,6 +1,7 @@
 import type { ActivityControl, RequestRecord } from '../core/activity.ts';
-import type { Clock } from '../core/contracts.ts';
+import type { Clock, Event } from '../core/contracts.ts';
 import type { AccountSummary } from '../core/control.ts';
+import { createEmitter } from '../core/emitter.ts';
 import { summariseLedger } from '../usage/summary.ts';
 import { createInspector, type Inspector } from './inspector.ts';
 import { createRequestFeed, type RequestFeed } from './request-feed.ts';
@@ -24,6 +25,8 @@ export interface Activity {
   readonly feed: RequestFeed;
   readonly inspector: Inspector;
   readonly control: ActivityControl;
+  /** Requests that are new or changed, for whoever follows. */
+  readonly onDidChangeRequests: Event<readonly RequestRecord[]>;
   /** Hook of the gateway. */
   note(traced: TracedRequest, ending?: Ending): void;
   /** Why the account did not answer the last time that it did not. */
@@ -34,17 +37,20 @@ export function createActivity(options: ActivityOptions): Activity {
   const { clock } = options;
   const inspector = createInspector();
   const lastErrors = new Map<string, NonNullable<AccountSummary['lastError']>>();
+  const changed = createEmitter<readonly RequestRecord[]>();
   let isWatched = false;
   const feed = createRequestFeed({
     clock,
     onChange(records) {
       options.onRequests(records);
+      changed.fire(records);
       if (isWatched) options.onWatched(records);
     },
   });
   return {
     feed,
     inspector,
+    onDidChangeRequests: changed.event,
     note(traced, ending) {
       feed.note(traced, ending);
       if (ending === undefined) return;

@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import type { NamedClientKey } from '../core/client-key.ts';
-import { isLoopbackHost, type ProxySettings } from '../core/settings.ts';
+import { isLoopbackHost } from '../core/loopback-host.ts';
+import type { ProxySettings } from '../core/settings.ts';
 import type { GuardPolicy } from '../server/guard.ts';
 
 /** Who may call, as the settings say it. */

@@ -4,21 +4,22 @@ import { createSignIns } from '../accounts/sign-in.ts';
 import { createAccountStore } from '../accounts/store.ts';
 import { systemClock } from '../core/clock.ts';
 import type { ProxySnapshot } from '../core/control.ts';
-import { isLoopbackHost } from '../core/settings.ts';
-import { createWindowOwner, type WindowOwner } from '../server/window-owner.ts';
+import { isLoopbackHost } from '../core/loopback-host.ts';
+import type { WindowOwner } from '../server/window-owner.ts';
 import { createTransport } from '../upstream/transport.ts';
 import { exportLedgerCsv } from '../usage/csv.ts';
 import { createAccountControl } from './account-control.ts';
 import { createAnnouncer, createPacer } from './announcer.ts';
 import { createClientKeys } from './client-keys.ts';
-import { ownControlSecret } from './control-secret.ts';
 import { createDoctor } from './doctor.ts';
 import { createGateway } from './gateway.ts';
+import { createTeamGateway } from './gateway-surface.ts';
 import { createHandedOverSecrets } from './handed-over-secrets.ts';
 import { readHeadlessAccounts } from './headless-home.ts';
 import { readHealth } from './health-file.ts';
 import { createHealthKeeper } from './health-keeper.ts';
 import { createObserving } from './observing.ts';
+import { openWindows } from './own-windows.ts';
 import { createProbe } from './probe.ts';
 import type { ProxyOptions, SharingOptions } from './proxy-options.ts';
 import { createRefreshing } from './refreshing.ts';
@@ -35,7 +36,7 @@ import { accountControlWhenOpen, createWhenOpen } from './when-open.ts';
 
 /** The composition root: the one list of dialects and account kinds, and who is given what. */
 export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalProxy {
-  const { logger, version, windowCalls, onUnwritten, planEndpoints, qwenDirectory } = options;
+  const { logger, version, onUnwritten, planEndpoints, qwenDirectory } = options;
   const secrets = createHandedOverSecrets({ base: options.secrets, logger, ...(onUnwritten && { onUnwritten }) });
   const clock = options.clock ?? systemClock;
   const random = options.random ?? Math.random;
@@ -111,6 +112,7 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
   });
 
   const changed = createAnnouncer(() => {
+    teamGateway.changed();
     if (options.onSnapshot === undefined && windows === undefined) return;
     const now = snapshot();
     options.onSnapshot?.(now);
@@ -120,8 +122,10 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
   let windows: WindowOwner | undefined;
   const handOut = async () => void windows?.broadcast({ type: 'secrets', secrets: await secrets.entries() });
 
+  const teamGateway = createTeamGateway({ clock, snapshot, team: options.team, activity, usage });
   const http = createServing({
     options,
+    teamGateway: teamGateway.surface,
     settings: () => settings,
     clientKeys: keys.list,
     gateway: inspector.aroundGateway(gateway),
@@ -167,18 +171,14 @@ export function createLocalProxy(options: ProxyOptions & SharingOptions): LocalP
       changed();
       void handOut().catch((error) => logger.warn('Other windows could not be told.', { reason: String(error) }));
     });
-    if (windowCalls)
-      windows = createWindowOwner({
-        controlSecret: await ownControlSecret(options.stateDirectory, logger),
-        port: () => http.port ?? settings.port,
-        identity: { version, mode: options.mode },
-        firstEvents: async () => [
-          { type: 'secrets', secrets: await secrets.entries() },
-          { type: 'snapshot', snapshot: snapshot() },
-          { type: 'requests', records: feed.list() },
-        ],
-        call: windowCalls,
-      });
+    windows = await openWindows(options, {
+      port: () => http.port ?? settings.port,
+      firstEvents: async () => [
+        { type: 'secrets', secrets: await secrets.entries() },
+        { type: 'snapshot', snapshot: snapshot() },
+        { type: 'requests', records: feed.list() },
+      ],
+    });
     secrets.onDidChange(
       () =>
         void Promise.all([store.reload(), keys.refresh()]).catch((error) =>

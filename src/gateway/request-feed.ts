@@ -83,6 +83,7 @@ export function recordOf(
     startedMs,
     state: ending?.outcome ?? 'open',
     ...(exchange.userAgent !== undefined && { client: exchange.userAgent.split(' ', 1)[0]?.slice(0, 80) ?? '' }),
+    ...(exchange.clientKey !== undefined && { key: exchange.clientKey }),
     dialect: dialect.id,
     ...(lane !== undefined && { lane }),
     stream: request.stream,

@@ -10,6 +10,7 @@ import { openAiEmbeddings } from '../dialects/openai-embeddings/index.ts';
 import { codexCatalogue } from '../dialects/openai-responses/codex-models.ts';
 import { createOpenAiResponses } from '../dialects/openai-responses/index.ts';
 import { createApp } from '../server/app.ts';
+import type { GatewaySurface } from '../server/gateway-routes.ts';
 import type { WindowOwner } from '../server/window-owner.ts';
 import { type AnthropicSurfaceOptions, createAnthropicSurface } from './anthropic-surface.ts';
 import type { Gateway } from './gateway.ts';
@@ -41,6 +42,7 @@ export interface ServingOptions {
   readonly countTokens: AnthropicSurfaceOptions['countTokens'];
   readonly signIn: () => Pick<ProxyControl, 'startSignIn' | 'pollSignIn'>;
   readonly windows: () => WindowOwner | undefined;
+  readonly teamGateway: GatewaySurface;
   readonly now: () => number;
   readonly onChange: () => void;
 }
@@ -86,6 +88,7 @@ export function createServing(serving: ServingOptions): HttpService {
         stopping,
         logger,
         windows,
+        ...(mode === 'headless' && { teamGateway: serving.teamGateway }),
         onOpenRequests: (count) => {
           openRequests = count;
         },

@@ -79,7 +79,7 @@ export function createUsageParts(options: UsagePartsOptions): UsageParts {
     quotas,
     directory,
     today: (account) => (shared ? bothDays(ledger.today(account), shared.today(account)) : ledger.today(account)),
-    tokensOfKey: (name) => ledger.tokensOfKey(name) + (shared?.tokensOfKey(name) ?? 0),
+    tokensOfKey: (name) => ledger.ofKey(name).tokens + (shared?.tokensOfKey(name) ?? 0),
     follow(isServing) {
       if (isServing) void counted.then(() => shared?.begin()).catch(() => {});
     },

@@ -5,6 +5,7 @@ import type { Logger } from '../core/contracts.ts';
 import type { ProxyControl } from '../core/control.ts';
 import type { Dialect, ErrorDialect } from '../core/dialect.ts';
 import { GatewayError, toGatewayError } from '../core/errors.ts';
+import { gatewayPaths } from '../core/gateway-protocol.ts';
 import type { JsonObject } from '../core/json.ts';
 import type { ProxySettings } from '../core/settings.ts';
 import type { Gateway } from '../gateway/gateway.ts';
@@ -18,6 +19,7 @@ import {
 import { handleAuthRoute } from './auth-routes.ts';
 import { type ReadJsonBody, readJsonBody } from './body.ts';
 import { allowCors } from './cors.ts';
+import { type GatewaySurface, gatewayMethods, registerGatewayRoutes } from './gateway-routes.ts';
 import { checkAdminKey, checkClientKey, checkOrigin, checkTarget } from './guard.ts';
 import { createLazyRouter } from './lazy-router.ts';
 import { limits } from './limits.ts';
@@ -58,6 +60,8 @@ export interface AppOptions
   readonly onOpenRequests: (count: number) => void;
   /** The windows of this install, where the editor runs the server. */
   readonly windows?: () => WindowOwner | undefined;
+  /** What editors that follow this server see of it, where it runs headless. */
+  readonly teamGateway?: GatewaySurface;
   readonly bodyLimitBytes?: number;
   readonly concurrencyLimit?: number;
   readonly clientStallMs?: number;
@@ -173,9 +177,10 @@ export function createApp(options: AppOptions): RequestListener {
       sendJson(response, status, { 'cache-control': 'no-store', 'x-request-id': requestId }, answer);
     });
 
-  const { windows } = options;
+  const { windows, teamGateway } = options;
   if (windows)
     registerWindowRoutes((method, path, handle) => route(method, path, undefined, handle), windows, readBody);
+  if (teamGateway) registerGatewayRoutes((path, handle) => route('GET', path, undefined, handle), teamGateway, options);
 
   const methods: Readonly<Record<string, string>> = {
     '/health': 'GET, HEAD',
@@ -183,6 +188,7 @@ export function createApp(options: AppOptions): RequestListener {
     '/v1/models': 'GET, HEAD',
     '/auth/initiate': 'POST',
     '/auth/poll': 'POST',
+    ...(teamGateway && gatewayMethods),
     ...anthropicMethods,
     ...Object.fromEntries(options.dialects.flatMap(({ paths }) => paths.map((path) => [path, 'POST']))),
   };
@@ -213,13 +219,13 @@ export function createApp(options: AppOptions): RequestListener {
     try {
       checkOrigin(request.headers, policy());
       checkTarget(request);
-      // The response knows that it has no body to send.
-      if (request.method === 'HEAD') request.method = 'GET';
+      // The response knows that it has no body to send; a feed has no end to wait for.
+      if (request.method === 'HEAD' && request.url !== gatewayPaths.events) request.method = 'GET';
       if (!exact.has(`${request.method} ${request.url}`)) request.url = normalisePath(request.url ?? '/');
     } catch (thrown) {
       return answerError({ request, response, requestId }, errorsOf(request), toGatewayError(thrown));
     }
-    if (allowCors(request, response, { policy: policy(), requestId })) return;
+    if (allowCors({ request, response, requestId }, policy())) return;
     const known = exact.get(`${request.method} ${request.url?.split('?', 1)[0]}`);
     if (known !== undefined) void known({ request, response, requestId, params: {} });
     else findRoute(request, response);

@@ -3,9 +3,12 @@ import type { GuardPolicy } from './guard.ts';
 
 /** Marks answers to an allowed page, and answers its preflight. The guard has refused every other origin already. */
 export function allowCors(
-  request: IncomingMessage,
-  response: ServerResponse,
-  { policy: { corsOrigins }, requestId }: { readonly policy: GuardPolicy; readonly requestId: string },
+  {
+    request,
+    response,
+    requestId,
+  }: { readonly request: IncomingMessage; readonly response: ServerResponse; readonly requestId: string },
+  { corsOrigins }: Pick<GuardPolicy, 'corsOrigins'>,
 ): boolean {
   const { origin } = request.headers;
   if (origin === undefined || !corsOrigins.includes(origin)) return false;

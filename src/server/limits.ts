@@ -12,6 +12,8 @@ export const limits = {
   connections: 2_048,
   /** Requests served at once; the next one is told to come back. */
   concurrentRequests: 512,
+  /** Editors that are told of changes at once; the next one is told to come back. */
+  gatewayFeeds: 1_024,
   /** Time for a client to send its headers. */
   headersTimeoutMs: 60_000,
   /** Time for a client to send a whole request. */

@@ -2,7 +2,7 @@ import { tracingChannel } from 'node:diagnostics_channel';
 import { type RequestListener, Server } from 'node:http';
 import { listen as listhen } from 'listhen';
 import { isJsonObject, objectField } from '../core/json.ts';
-import { isLoopbackHost } from '../core/settings.ts';
+import { isLoopbackHost } from '../core/loopback-host.ts';
 import { limits } from './limits.ts';
 import { answerMalformed } from './malformed.ts';
 

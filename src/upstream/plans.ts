@@ -1,7 +1,7 @@
 import type { PlanSummary } from '../core/control.ts';
 import { GatewayError } from '../core/errors.ts';
+import { isLoopbackHost } from '../core/loopback-host.ts';
 import type { QuotaWindow } from '../core/quota-window.ts';
-import { isLoopbackHost } from '../core/settings.ts';
 import type { Endpoints, WireFormat } from '../core/upstream.ts';
 import { dashScopeEndpoints, planTable } from './plan-table.ts';
 

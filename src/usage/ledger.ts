@@ -13,6 +13,14 @@ export interface DayCount {
   readonly outputTokens: number;
 }
 
+/** What a client key has used. */
+export interface KeyCount {
+  /** Those that were answered. */
+  readonly requests: number;
+  /** Input and output, whatever became of the answers. */
+  readonly tokens: number;
+}
+
 /**
  * The append-only record of every client request: one JSON line each, one file a UTC day. Counters are rebuilt from it,
  * so it is the only truth about usage.
@@ -24,8 +32,8 @@ export interface Ledger {
    */
   append(entry: LedgerEntry): Promise<void>;
   today(account: string): DayCount;
-  /** Input and output since 00:00 UTC of the client key with this name, whatever became of its answers. */
-  tokensOfKey(name: string): number;
+  /** What the client key with this name has used since 00:00 UTC; without a name, all keys that have none. */
+  ofKey(name: string | undefined): KeyCount;
   /** Reads today's lines again from the disk. */
   reload(): Promise<void>;
   close(): Promise<void>;
@@ -45,6 +53,7 @@ interface QueuedEntry {
   readonly entry: LedgerEntry;
 }
 
+const noUse: KeyCount = { requests: 0, tokens: 0 };
 const noCount: DayCount = { requests: 0, inputTokens: 0, outputTokens: 0 };
 
 /** `2026-11-22` of an instant, in UTC. */
@@ -72,7 +81,8 @@ export async function ledgerDays(
 export function createLedger({ directory, clock, logger, patienceMs = 10 }: LedgerOptions): Ledger {
   let day = utcDay(clock.now());
   let counts = new Map<string, DayCount>();
-  let keyTokens = new Map<string, number>();
+  /** The keys without a name are under the empty one. */
+  let keys = new Map<string, KeyCount>();
   let file: { readonly day: string; readonly handle: FileHandle } | undefined;
   let lastWrite: Promise<void> = Promise.resolve();
   let gathering: { readonly items: QueuedEntry[]; readonly written: Promise<void> } | undefined;
@@ -84,11 +94,14 @@ export function createLedger({ directory, clock, logger, patienceMs = 10 }: Ledg
     if (utcDay(clock.now()) !== day) {
       day = utcDay(clock.now());
       counts = new Map();
-      keyTokens = new Map();
+      keys = new Map();
     }
-    if (entry.key !== undefined && utcDay(entry.at) === day) {
-      const tokens = (entry.inputTokens ?? 0) + (entry.outputTokens ?? 0);
-      keyTokens.set(entry.key, (keyTokens.get(entry.key) ?? 0) + tokens);
+    if (utcDay(entry.at) === day) {
+      const before = keys.get(entry.key ?? '') ?? noUse;
+      keys.set(entry.key ?? '', {
+        requests: before.requests + (entry.outcome === 'answered' ? 1 : 0),
+        tokens: before.tokens + (entry.inputTokens ?? 0) + (entry.outputTokens ?? 0),
+      });
     }
     if (entry.outcome !== 'answered' || entry.account === undefined || utcDay(entry.at) !== day) return;
     const before = counts.get(entry.account) ?? noCount;
@@ -172,7 +185,7 @@ export function createLedger({ directory, clock, logger, patienceMs = 10 }: Ledg
     });
     day = today;
     counts = new Map();
-    keyTokens = new Map();
+    keys = new Map();
     for (const line of text.split('\n')) {
       const entry = line === '' ? undefined : parseLedgerLine(line);
       if (entry) count(entry);
@@ -180,13 +193,15 @@ export function createLedger({ directory, clock, logger, patienceMs = 10 }: Ledg
     for (const { entry } of gathering?.items ?? []) count(entry);
   };
 
+  const ofKey = (name: string | undefined) => (utcDay(clock.now()) === day ? (keys.get(name ?? '') ?? noUse) : noUse);
+
   return {
     append(entry) {
       count(entry);
       return enqueue({ day: utcDay(entry.at), entry });
     },
     today: (account) => (utcDay(clock.now()) === day ? (counts.get(account) ?? noCount) : noCount),
-    tokensOfKey: (name) => (utcDay(clock.now()) === day ? (keyTokens.get(name) ?? 0) : 0),
+    ofKey,
     reload() {
       // In turn with the writes: a line is either in the file by then, or still waiting and counted from here.
       const reloaded = lastWrite.then(readBack);

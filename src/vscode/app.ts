@@ -1,4 +1,5 @@
 import * as vscode from 'vscode';
+import type { SecretStore } from '../core/contracts.ts';
 import { messageOf } from '../core/message-of.ts';
 import type { ServerHost } from './server-host.ts';
 import type { Views } from './views/main.ts';
@@ -7,6 +8,7 @@ import type { Views } from './views/main.ts';
 export interface App {
   readonly host: ServerHost;
   readonly log: vscode.LogOutputChannel;
+  readonly secrets: SecretStore;
   readonly extensionUri: vscode.Uri;
   /** Folder of ledger, health and what was written into clients' files. */
   readonly stateDirectory: string;

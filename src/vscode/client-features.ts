@@ -32,9 +32,10 @@ export function registerClientFeatures(
     await terminals.update();
   };
   const followClients = async () => {
-    const { state, url } = app.host.lastSnapshot;
-    // One window asks, and once for each address.
-    if (state !== 'serving' || url === servedUrl) return;
+    const { state, url, gateway } = app.host.lastSnapshot;
+    // One window asks, and once for each address; every window follows a gateway, so it is the one in front.
+    const isAsking = gateway === undefined ? state === 'serving' : url !== undefined && vscode.window.state.focused;
+    if (!isAsking || url === servedUrl) return;
     servedUrl = url;
     const isThere = await access(join(app.stateDirectory, writeLogName)).then(
       () => true,

@@ -26,6 +26,8 @@ export const commandIds = [
   'qwenProxy.configureClient',
   'qwenProxy.undoClient',
   'qwenProxy.keepRunning',
+  'qwenProxy.connectGateway',
+  'qwenProxy.disconnectGateway',
   'qwenProxy.showDiagnostics',
   'qwenProxy.showLog',
 ] as const;

@@ -59,7 +59,9 @@ export function commandTable(
     'qwenProxy.accountActions': withAccount(vscode.l10n.t('Which account?'), (account, index) =>
       showActions({ app, signIn }, account, index),
     ),
-    'qwenProxy.showAccounts': () => showAccounts(app, addAccount, signIn),
+    // The list is for administration; the dashboard shows the same accounts.
+    'qwenProxy.showAccounts': () =>
+      host.lastSnapshot.gateway === undefined ? showAccounts(app, addAccount, signIn) : dashboard.reveal(),
     'qwenProxy.showDashboard': () => dashboard.reveal(),
     'qwenProxy.exportAccounts': () => exportAccounts(app),
     'qwenProxy.importAccounts': () => importAccounts(app),
@@ -74,6 +76,8 @@ export function commandTable(
     'qwenProxy.configureClient': async () => (await loadClients()).configure(),
     'qwenProxy.undoClient': async () => (await loadClients()).undo(),
     'qwenProxy.keepRunning': async () => (await loadClients()).keepRunning(),
+    'qwenProxy.connectGateway': async () => (await import('./team-gateway/main.ts')).connectToGateway(app),
+    'qwenProxy.disconnectGateway': async () => (await import('./team-gateway/main.ts')).disconnectFromGateway(app),
     'qwenProxy.showDiagnostics': () => showDiagnostics(app),
     'qwenProxy.showLog': () => app.log.show(true),
   };

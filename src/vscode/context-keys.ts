@@ -10,8 +10,9 @@ export function createContextKeys(host: ServerHost): vscode.Disposable {
     known.set(key, value);
     void vscode.commands.executeCommand('setContext', key, value);
   };
-  const render = ({ state, accounts, requestsToday }: ProxySnapshot) => {
+  const render = ({ state, accounts, requestsToday, gateway }: ProxySnapshot) => {
     set('qwenProxy.running', state === 'serving' || state === 'following' || state === 'starting');
+    set('qwenProxy.isGatewayClient', gateway !== undefined);
     set('qwenProxy.hasAccounts', accounts.length > 0);
     if (requestsToday > 0) set('qwenProxy.hasServed', true);
   };

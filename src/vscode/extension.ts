@@ -8,8 +8,14 @@ import { startProxy, tellProblem } from './lifecycle.ts';
 import { createLogger } from './logger.ts';
 import { registerCommands } from './register-commands.ts';
 import { createServerHost, type ServerHost } from './server-host.ts';
-import { createSettingsReporter, networkSettingIds, readAutoStart, readProxySettings } from './settings.ts';
-import { settingsSection } from './settings-table.ts';
+import {
+  createSettingsReporter,
+  networkSettingIds,
+  readAutoStart,
+  readGatewaySetting,
+  readProxySettings,
+} from './settings.ts';
+import { gatewaySettingKey, settingsSection } from './settings-table.ts';
 import { createStatusBar } from './status-bar.ts';
 import { createSecretStore, hasLostSecrets } from './storage.ts';
 import type { Views } from './views/main.ts';
@@ -47,6 +53,8 @@ function wire(context: vscode.ExtensionContext): void {
     stateDirectory: context.globalStorageUri.fsPath,
     serverPath: context.asAbsolutePath('dist/server.js'),
     environment: () => toWorkerEnvironment(process.env),
+    gateway: readGatewaySetting,
+    connectGateway: async (...call) => (await import('./team-gateway/main.ts')).connectGateway(...call),
     createInProcess: async (options) => {
       const { createHostedProxy } = await import('../gateway/main.ts');
       return createHostedProxy({ ...options, mode: 'editor', environment: toWorkerEnvironment(process.env) });
@@ -57,6 +65,7 @@ function wire(context: vscode.ExtensionContext): void {
   const app: App = {
     host,
     log,
+    secrets,
     extensionUri: context.extensionUri,
     stateDirectory: context.globalStorageUri.fsPath,
     views() {
@@ -96,7 +105,9 @@ async function showViews(context: vscode.ExtensionContext, app: App): Promise<vo
 
 async function begin(app: App): Promise<void> {
   try {
-    await (readAutoStart() ? startProxy(app) : app.host.open());
+    // What keeps a window from its gateway is in the status bar; nothing pops up when an editor opens.
+    if (readGatewaySetting() !== undefined) await app.host.start();
+    else await (readAutoStart() ? startProxy(app) : app.host.open());
   } catch (error) {
     await showFailure(app, error);
   }
@@ -120,7 +131,10 @@ async function followSettings(
   const { settings, refused } = readProxySettings();
   reportSettings(refused);
   try {
-    await tellProblem(app, await app.host.updateSettings(settings));
+    const snapshot = await app.host.updateSettings(settings);
+    if (!event.affectsConfiguration(`${settingsSection}.${gatewaySettingKey}`)) return await tellProblem(app, snapshot);
+    const isServing = readGatewaySetting() !== undefined || readAutoStart();
+    await tellProblem(app, await app.host.restart({ isServing }));
   } catch (error) {
     await showFailure(app, error);
   }

@@ -1,10 +1,12 @@
 import * as vscode from 'vscode';
 import type { ProxySnapshot } from '../core/control.ts';
+import { isGatewayProblem } from '../core/followed-gateway.ts';
 import { type App, offer, showLogAction } from './app.ts';
 import { keepPort, openSettings } from './settings.ts';
 
-/** Serves on the port of the settings. */
+/** Serves on the port of the settings, or tries to follow the gateway now. */
 export async function startProxy(app: App): Promise<void> {
+  if (app.host.lastSnapshot.gateway !== undefined) return (await import('./team-gateway/main.ts')).retryGateway(app);
   await tellProblem(app, await app.host.start());
 }
 
@@ -70,8 +72,8 @@ export async function rotateApiKey(app: App, offerRewrites: () => Promise<void>)
 export async function tellProblem(app: App, { state, problem, port }: ProxySnapshot): Promise<void> {
   if (state !== 'error' || problem === undefined) return;
   app.log.error(problem.message);
-  // A crash is mended by itself; the status bar shows it meanwhile.
-  if (problem.code === 'crashed') return;
+  // A crash is mended by itself, a gateway is tried again; the status bar shows it meanwhile.
+  if (problem.code === 'crashed' || isGatewayProblem(problem.code)) return;
   const settings = { label: vscode.l10n.t('Open Settings'), run: () => openSettings('qwenProxy.port') };
   if (problem.code === 'failed') {
     const text = vscode.l10n.t('Qwen Proxy could not start: {0}', problem.message);

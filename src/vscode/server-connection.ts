@@ -22,7 +22,7 @@ export interface HostedProxyOptions {
 /** A server that runs. */
 export interface ServerConnection {
   readonly proxy: HostedProxy;
-  readonly where: 'worker' | 'in-process';
+  readonly where: 'worker' | 'in-process' | 'gateway';
   /** Resolves with the reason when the server is gone, asked for or not. */
   readonly ended: Promise<string>;
   /** Resolves when its thread gets round to answering, whatever the proxy on it waits for. */
@@ -91,15 +91,15 @@ export async function connectThread(options: ThreadOptions): Promise<ServerConne
   };
 }
 
-/** Wraps a server that runs on this very thread. */
-export function connectInProcess(proxy: HostedProxy): ServerConnection {
+/** Wraps a server that runs on this very thread, or elsewhere altogether. */
+export function connectInProcess(proxy: HostedProxy, where: 'in-process' | 'gateway' = 'in-process'): ServerConnection {
   let end: (reason: string) => void = () => {};
   const ended = new Promise<string>((resolve) => {
     end = resolve;
   });
   return {
     proxy,
-    where: 'in-process',
+    where,
     ended,
     ping: async () => {},
     async terminate() {

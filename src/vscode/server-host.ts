@@ -8,6 +8,7 @@ import type { HostedProxy } from '../core/worker-protocol.ts';
 import { refuseAfterAbort, untilAborted } from './closing-ports.ts';
 import { forwardControl } from './forwarded-control.ts';
 import { endWhenSilent } from './heartbeat.ts';
+import { createHostSnapshots } from './host-snapshots.ts';
 import {
   connectInProcess,
   connectThread,
@@ -22,6 +23,9 @@ export interface ServerHostOptions extends Omit<HostedProxyOptions, 'onSnapshot'
   readonly environment: () => NodeJS.ProcessEnv;
   /** The same server on the caller's own thread, where no thread can be made. */
   readonly createInProcess: (options: HostedProxyOptions) => HostedProxy | Promise<HostedProxy>;
+  /** The team gateway of the settings; where there is one, no server is started here. */
+  readonly gateway?: () => string | undefined;
+  readonly connectGateway?: (gateway: string, options: HostedProxyOptions) => Promise<ServerConnection>;
   readonly clock: Clock;
   /** How a thread is made; tests bring one that cannot be. */
   readonly connectThread?: typeof connectThread;
@@ -39,8 +43,8 @@ export interface ServerHost extends HostedProxy {
   readonly onDidChangeRequests: Event<readonly RequestRecord[]>;
   /** Loads the server without binding the port, so that its accounts are known. */
   open(): Promise<void>;
-  /** Serves again on the port it had, with a new thread. */
-  restart(): Promise<ProxySnapshot>;
+  /** Serves again on the port it had, with a new thread, or follows the gateway anew; or, told so, only loads the server. */
+  restart(options?: { readonly isServing?: boolean }): Promise<ProxySnapshot>;
 }
 
 const defaultRestartDelaysMs = [500, 1_000, 2_000, 5_000, 10_000, 30_000];
@@ -54,7 +58,6 @@ const disposeGraceMs = 700;
 export function createServerHost(options: ServerHostOptions): ServerHost {
   const { clock } = options;
   const delaysMs = options.restartDelaysMs ?? defaultRestartDelaysMs;
-  const changed = createEmitter<ProxySnapshot>((error) => options.logger.error(`A listener failed: ${String(error)}`));
   const requests = createEmitter<readonly RequestRecord[]>((error) => options.logger.error(String(error)));
   let isWatching = false;
   const lifetime = new AbortController();
@@ -73,30 +76,8 @@ export function createServerHost(options: ServerHostOptions): ServerHost {
   /** How it was last asked to serve; absent = it was not, or was stopped. */
   let wanted: { readonly port?: number } | undefined;
   let failures = 0;
-  let last: ProxySnapshot = {
-    state: 'stopped',
-    version: options.version,
-    host: settings.host,
-    port: settings.port,
-    accounts: [],
-    requestsToday: 0,
-  };
-
-  function publish(snapshot: ProxySnapshot): ProxySnapshot {
-    last = snapshot;
-    if (!lifetime.signal.aborted) changed.fire(snapshot);
-    return snapshot;
-  }
-
-  function publishStarting(): void {
-    const { url: _url, problem: _problem, ...rest } = last;
-    publish({ ...rest, state: 'starting' });
-  }
-
-  function publishProblem(code: 'crashed' | 'failed', message: string): ProxySnapshot {
-    const { url: _, ...rest } = last;
-    return publish({ ...rest, state: 'error', problem: { code, message } });
-  }
+  const snapshots = createHostSnapshots({ ...options, address: () => settings }, lifetime.signal);
+  const { publish, publishStarting, publishProblem } = snapshots;
 
   async function connect(): Promise<ServerConnection> {
     await closing;
@@ -110,10 +91,15 @@ export function createServerHost(options: ServerHostOptions): ServerHost {
       onSnapshot: (snapshot) => void ((current === undefined || live === current) && publish(snapshot)),
       onRequests: requests.fire,
     };
+    const gateway = options.gateway?.();
     try {
       const thread = { ...ports, serverPath: options.serverPath, environment: options.environment() };
-      current = await (options.connectThread ?? connectThread)(thread);
+      current =
+        gateway !== undefined && options.connectGateway !== undefined
+          ? await options.connectGateway(gateway, ports)
+          : await (options.connectThread ?? connectThread)(thread);
     } catch (error) {
+      if (gateway !== undefined) throw error;
       logger.warn(`No server thread could be made (${messageOf(error)}); the server runs in the extension host`);
       current = connectInProcess(await options.createInProcess(ports));
     }
@@ -175,7 +161,7 @@ export function createServerHost(options: ServerHostOptions): ServerHost {
   async function start(startOptions: { readonly port?: number } = {}): Promise<ProxySnapshot> {
     wanted = startOptions;
     isDown = false;
-    if (last.state !== 'serving' && last.state !== 'following') publishStarting();
+    if (snapshots.last.state !== 'serving' && snapshots.last.state !== 'following') publishStarting();
     try {
       const { proxy } = await connected();
       const snapshot = publish(await proxy.start(startOptions));
@@ -183,7 +169,8 @@ export function createServerHost(options: ServerHostOptions): ServerHost {
       if (snapshot.state === 'serving' && wanted === startOptions) wanted = { port: snapshot.port };
       return snapshot;
     } catch (error) {
-      if (live === undefined && connection === undefined && last.problem?.code === 'crashed') return last;
+      if (live === undefined && connection === undefined && snapshots.last.problem?.code === 'crashed')
+        return snapshots.last;
       return publishProblem('failed', messageOf(error));
     }
   }
@@ -210,9 +197,9 @@ export function createServerHost(options: ServerHostOptions): ServerHost {
     ...control,
     snapshot: async () => publish(await (await connected()).proxy.snapshot()),
     get lastSnapshot() {
-      return last;
+      return snapshots.last;
     },
-    onDidChangeSnapshot: changed.event,
+    onDidChangeSnapshot: snapshots.onDidChange,
     onDidChangeRequests: requests.event,
     async watchRequests(isOn) {
       isWatching = isOn ?? isWatching;
@@ -221,22 +208,23 @@ export function createServerHost(options: ServerHostOptions): ServerHost {
     open,
     start,
     stop,
-    async restart() {
+    async restart({ isServing = true } = {}) {
       const again = wanted ?? {};
       wishes += 1;
       const wish = wishes;
       publishStarting();
       await close(restartGraceMs);
       failures = 0;
-      if (wish === wishes) return start(again);
+      if (isServing && wish === wishes) return start(again);
+      if (!isServing && wish === wishes) wanted = undefined;
       await open();
-      return last;
+      return snapshots.last;
     },
     async updateSettings(next: ProxySettings) {
       // A port taken by a click lasts until the user sets another one.
       if (next.port !== settings.port && wanted !== undefined) wanted = {};
       settings = next;
-      if (connection === undefined) return last;
+      if (connection === undefined) return snapshots.last;
       return publish(await (await connection).proxy.updateSettings(next));
     },
     async secretsChanged() {

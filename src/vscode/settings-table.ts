@@ -1,4 +1,5 @@
-import { isLoopbackHost, type ProxySettings, parseSettings, type SettingName } from '../core/settings.ts';
+import { isLoopbackHost } from '../core/loopback-host.ts';
+import { type ProxySettings, parseSettings, type SettingName } from '../core/settings.ts';
 
 /** First part of every setting. */
 export const settingsSection = 'qwenProxy';
@@ -37,8 +38,11 @@ export const settingKeys: Readonly<Record<EditorSettingName, string>> = {
   TOKEN_REFRESH_BUFFER: 'oauth.tokenRefreshBufferMs',
 };
 
+/** The team gateway that a window is a client of. */
+export const gatewaySettingKey = 'gateway.url';
+
 /** Settings of the editor that the headless proxy does not have. */
-export const editorOnlySettingKeys = ['autoStart', 'terminal.environment'] as const;
+export const editorOnlySettingKeys = ['autoStart', gatewaySettingKey, 'terminal.environment'] as const;
 
 /** A setting that is not used, and why. */
 export interface RefusedSetting {

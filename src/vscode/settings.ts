@@ -1,7 +1,7 @@
 import * as vscode from 'vscode';
 import type { NetworkSettings } from '../core/network.ts';
 import type { ProxySettings } from '../core/settings.ts';
-import { type RefusedSetting, settingsSection, toProxySettings } from './settings-table.ts';
+import { gatewaySettingKey, type RefusedSetting, settingsSection, toProxySettings } from './settings-table.ts';
 
 /** The settings as they are now, checked. */
 export function readProxySettings(): { settings: ProxySettings; refused: readonly RefusedSetting[] } {
@@ -13,6 +13,17 @@ export function readProxySettings(): { settings: ProxySettings; refused: readonl
 /** Should the proxy start with the window? */
 export function readAutoStart(): boolean {
   return vscode.workspace.getConfiguration(settingsSection).get<unknown>('autoStart') !== false;
+}
+
+/** The team gateway whose client this editor is, as it stands there; `undefined` = it serves by itself. */
+export function readGatewaySetting(): string | undefined {
+  const value = vscode.workspace.getConfiguration(settingsSection).get<unknown>(gatewaySettingKey);
+  return typeof value === 'string' && value.trim() !== '' ? value.trim() : undefined;
+}
+
+export async function saveGatewaySetting(url: string | undefined): Promise<void> {
+  const configuration = vscode.workspace.getConfiguration(settingsSection);
+  await configuration.update(gatewaySettingKey, url, vscode.ConfigurationTarget.Global);
 }
 
 /** Makes `port` the user's fixed port. */

@@ -1,6 +1,8 @@
 import type { ProxySnapshot } from '../core/control.ts';
+import { isGatewayProblem } from '../core/followed-gateway.ts';
 import { accountIcon, describeRequests, describeState, describeWindow, shareBar, shareLeft } from './account-text.ts';
 import type { CommandId } from './command-ids.ts';
+import { describeGateway, gatewayProblemHeadline, gatewayProblemName, readinessOf } from './gateway-text.ts';
 import type { Translator } from './translator.ts';
 
 /** What the status bar item shows. */
@@ -24,6 +26,8 @@ export const tooltipCommands: readonly CommandId[] = [
   'qwenProxy.freePort',
   'qwenProxy.copyEndpoint',
   'qwenProxy.copyApiKey',
+  'qwenProxy.connectGateway',
+  'qwenProxy.disconnectGateway',
   'qwenProxy.showLog',
 ];
 
@@ -33,7 +37,8 @@ export function toStatusBarView(snapshot: ProxySnapshot, l10n: Translator, local
 }
 
 function headline(snapshot: ProxySnapshot, l10n: Translator): Omit<StatusBarView, 'tooltip'> {
-  const { accounts } = snapshot;
+  const { accounts, gateway, problem } = snapshot;
+  if (problem !== undefined && isGatewayProblem(problem.code)) return gatewayProblemHeadline(problem.code, l10n);
   switch (snapshot.state) {
     case 'starting':
       return { text: '$(sync~spin) Qwen', label: l10n.t('Qwen Proxy is starting'), command: 'qwenProxy.showAccounts' };
@@ -53,7 +58,8 @@ function headline(snapshot: ProxySnapshot, l10n: Translator): Omit<StatusBarView
       };
     case 'following':
     case 'serving': {
-      if (accounts.length === 0) {
+      const { ready, total } = readinessOf(snapshot);
+      if (total === 0 && gateway === undefined) {
         return {
           text: l10n.t('$(sign-in) Qwen: Login'),
           label: l10n.t('Qwen Proxy has no account. Press to add one.'),
@@ -62,12 +68,15 @@ function headline(snapshot: ProxySnapshot, l10n: Translator): Omit<StatusBarView
         };
       }
       const able = accounts.filter(({ state }) => state === 'ready');
-      const ready = able.length;
-      const left = shareLeft(ready > 0 ? able : accounts.filter(({ enabled }) => enabled));
+      const own = gateway?.readiness?.left;
+      const left =
+        own === undefined
+          ? shareLeft(ready > 0 ? able : accounts.filter(({ enabled }) => enabled))
+          : Math.floor(own * 100);
       const share = left === undefined ? [] : [l10n.t('{0} % left', left)];
-      const counts = [`${ready}/${accounts.length}`, ...share].join(' · ');
-      const label = [l10n.t('Qwen Proxy: {0} of {1} accounts ready', ready, accounts.length), ...share].join(', ');
-      const command = 'qwenProxy.showAccounts';
+      const counts = [`${ready}/${total}`, ...share].join(' · ');
+      const label = [l10n.t('Qwen Proxy: {0} of {1} accounts ready', ready, total), ...share].join(', ');
+      const command = gateway === undefined ? 'qwenProxy.showAccounts' : 'qwenProxy.showDashboard';
       return ready > 0
         ? { text: `$(cloud) Qwen ${counts}`, label, command }
         : { text: `$(warning) Qwen ${counts}`, label, background: 'warning', command };
@@ -102,9 +111,21 @@ function tooltip(snapshot: ProxySnapshot, l10n: Translator, locale: string): str
   return lines.join('\n\n');
 }
 
-function links({ state, problem, accounts }: ProxySnapshot, l10n: Translator): string[] {
+function links({ state, problem, accounts, gateway }: ProxySnapshot, l10n: Translator): string[] {
   const link = (label: string, command: CommandId) => `[${label}](command:${command})`;
   const isServing = state === 'serving' || state === 'following';
+  if (gateway !== undefined)
+    return [
+      ...(isServing
+        ? [
+            link(l10n.t('Copy Endpoint'), 'qwenProxy.copyEndpoint'),
+            link(l10n.t('Copy API Key'), 'qwenProxy.copyApiKey'),
+            link(l10n.t('Dashboard'), 'qwenProxy.showDashboard'),
+          ]
+        : [link(l10n.t('Try Again'), 'qwenProxy.start')]),
+      link(l10n.t('Disconnect'), 'qwenProxy.disconnectGateway'),
+      link(l10n.t('Show Log'), 'qwenProxy.showLog'),
+    ];
   return [
     ...(isServing ? [link(l10n.t('Copy Endpoint'), 'qwenProxy.copyEndpoint')] : []),
     link(l10n.t('Copy API Key'), 'qwenProxy.copyApiKey'),
@@ -128,6 +149,7 @@ export function stateLine(snapshot: ProxySnapshot, l10n: Translator): string {
     case 'serving':
       return l10n.t('serving');
     case 'following':
+      if (snapshot.gateway !== undefined) return describeGateway(snapshot.gateway, l10n);
       return l10n.t('served by another window (process {0})', snapshot.owner?.pid ?? 0);
     case 'error':
       return problemName(snapshot, l10n);
@@ -135,9 +157,11 @@ export function stateLine(snapshot: ProxySnapshot, l10n: Translator): string {
 }
 
 function problemName({ problem, port }: ProxySnapshot, l10n: Translator): string {
-  switch (problem?.code) {
+  const code = problem?.code;
+  if (code !== undefined && isGatewayProblem(code)) return gatewayProblemName(code, l10n);
+  switch (code) {
     case 'port_taken':
-      return problem.owner === undefined
+      return problem?.owner === undefined
         ? l10n.t('port {0} is taken', port)
         : l10n.t('port {0} is taken by {1}', port, problem.owner);
     case 'crashed':

@@ -1,6 +1,7 @@
 import type * as vscode from 'vscode';
 import type { Disposable, SecretStore } from '../core/contracts.ts';
 import { createEmitter } from '../core/emitter.ts';
+import { isGatewayEntry } from './gateway-keys.ts';
 
 /** Written beside its twin in the global state, to notice an editor that forgets secrets; no account. */
 const markerKey = 'storage-marker';
@@ -34,7 +35,7 @@ export function createSecretStore(
 
   return {
     async keys() {
-      return (await inTime('keys', secrets.keys())).filter((key) => key !== markerKey);
+      return (await inTime('keys', secrets.keys())).filter((key) => key !== markerKey && !isGatewayEntry(key));
     },
     get: (key) => inTime('get', secrets.get(key)),
     async set(key, value) {

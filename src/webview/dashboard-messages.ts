@@ -1,6 +1,13 @@
 /** What the dashboard and the editor say to each other. Types only; every text is in the user's language, none a secret. */
 
-export type DashboardAction = 'add-account' | 'copy-endpoint' | 'copy-key' | 'start' | 'stop' | 'show-log';
+export type DashboardAction =
+  | 'add-account'
+  | 'copy-endpoint'
+  | 'copy-key'
+  | 'start'
+  | 'stop'
+  | 'show-log'
+  | 'disconnect';
 
 /** Where a quota window stands. */
 export interface WindowView {
@@ -71,6 +78,8 @@ export interface DashboardView {
   readonly actions: readonly { readonly action: DashboardAction; readonly label: string }[];
   readonly accounts: readonly AccountView[];
   readonly isInspecting: boolean;
+  /** Bodies can be kept: not those of a gateway, which has them from others too. */
+  readonly canInspect: boolean;
 }
 
 /** One request of the live list. */
@@ -127,8 +136,8 @@ export interface InspectorView {
 /** From the editor to the page. */
 export type DashboardHostMessage =
   | { readonly type: 'view'; readonly view: DashboardView }
-  /** New or changed rows, oldest first. */
-  | { readonly type: 'requests'; readonly rows: readonly RequestRow[] }
+  /** New or changed rows, oldest first; `isWhole` = nothing else counts any more, because another server is shown. */
+  | { readonly type: 'requests'; readonly rows: readonly RequestRow[]; readonly isWhole?: true }
   | { readonly type: 'chart'; readonly chart: ChartView }
   /** Without a view nothing is kept of the request. */
   | { readonly type: 'inspected'; readonly view?: InspectorView };

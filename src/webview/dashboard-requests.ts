@@ -6,6 +6,7 @@ const shownRows = 100;
 /** The last requests, newest first. */
 export interface RequestList {
   update(rows: readonly RequestRow[]): void;
+  clear(): void;
 }
 
 export function createRequestList(
@@ -40,6 +41,10 @@ export function createRequestList(
   const shown = new Map<string, HTMLElement>();
 
   return {
+    clear() {
+      for (const row of shown.values()) row.remove();
+      shown.clear();
+    },
     update(rows) {
       for (const row of rows) {
         const made = tableRow(row, texts, onInspect);

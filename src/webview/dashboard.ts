@@ -33,7 +33,7 @@ let opener: string | undefined;
 
 window.addEventListener('message', ({ data }: MessageEvent<DashboardHostMessage>) => {
   if (data.type === 'view') renderView(data.view);
-  if (data.type === 'requests') renderRequests(data.rows);
+  if (data.type === 'requests') renderRequests(data.rows, data.isWhole === true);
   if (data.type === 'chart') renderChart(data.chart);
   if (data.type === 'inspected' && view !== undefined) renderInspector(data.view, view.texts);
 });
@@ -56,6 +56,7 @@ function renderView(next: DashboardView): void {
     ),
   );
   accounts.replaceChildren(element('h2', {}, [next.texts.accounts]), accountList(next.accounts, next.texts));
+  document.querySelector('main')?.classList.toggle('without-inspector', !next.canInspect);
   const isOn = next.isInspecting;
   switchLine.replaceChildren(
     button(next.texts.keepBodies, () => send({ type: 'inspecting', isOn: !isOn }), {
@@ -72,7 +73,7 @@ function build(texts: DashboardTexts): Page {
   const header = element('header', {});
   const accounts = element('section', {});
   const chartRoot = element('div', {});
-  const switchLine = element('div', { class: 'buttons' });
+  const switchLine = element('div', { class: 'buttons switch' });
   const listRoot = element('div', {});
   const inspector = element('section', { class: 'inspector', 'aria-labelledby': 'inspector' });
   inspector.hidden = true;
@@ -97,7 +98,8 @@ function build(texts: DashboardTexts): Page {
   };
 }
 
-function renderRequests(rows: readonly RequestRow[]): void {
+function renderRequests(rows: readonly RequestRow[], isWhole: boolean): void {
+  if (isWhole) page?.requests.clear();
   page?.requests.update(rows);
 }
 

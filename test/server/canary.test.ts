@@ -5,11 +5,13 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { formatAccount } from '../../src/accounts/account.ts';
+import { type GatewayEvent, gatewayPaths } from '../../src/core/gateway-protocol.ts';
 import { diagnosticsReport } from '../../src/vscode/views/diagnostics-report.ts';
 import type { RecordedRequest } from '../simulator/contract.ts';
 import { send } from '../simulator/raw-client.ts';
 import { type Simulator, startSimulator } from '../simulator/simulator.ts';
 import { keyAccount, oauthAccount } from '../support/accounts.ts';
+import { openFeed } from '../support/gateway-feed.ts';
 import { launchCli } from '../support/launch-cli.ts';
 import { type RouteRequest, routeRequests } from '../support/route-requests.ts';
 import { buildBundles } from '../support/server-bundle.ts';
@@ -270,6 +272,41 @@ describe('canaries: a unique secret in every store, looked for wherever somethin
         'x-dashscope-cachecontrol',
       ]);
     });
+  });
+
+  it('what a team gateway tells the editors that follow it holds none, and no prompt', async () => {
+    const server = await startProxy({
+      accounts: { one: planted.accountKey, two: planted.otherKey },
+      baseUrl: simulator.baseUrl,
+      clock: hurriedPauses(1_000),
+      settings: { API_KEY: planted.clientKey, ADMIN_KEY: planted.adminKey },
+    });
+    try {
+      const [range, keys] = [`since=${Date.now()}&until=${Date.now() + 1e9}`, Object.values(planted)];
+      const viewers = [planted.clientKey, planted.adminKey].map((key) => ({ authorization: `Bearer ${key}` }));
+      const feeds = await Promise.all(viewers.map((headers) => openFeed(server.url + gatewayPaths.events, headers)));
+      for (const status of [undefined, 401, 500]) {
+        const body = { error: { message: `no: ${planted.accountKey} ${prompt}` } };
+        if (status !== undefined) simulator.fail({ times: 3, fault: { kind: 'http', status, body } });
+        const headers = { authorization: `Bearer ${planted.clientKey}` };
+        await server.chat({ messages: [{ role: 'user', content: prompt }] }, { headers });
+      }
+      const seen = (event: GatewayEvent) =>
+        event.type === 'requests' && event.records.some(({ state }) => state === 'failed');
+      await Promise.all(feeds.map((feed) => feed.until(seen)));
+      const told = feeds.map(({ events }) => JSON.stringify(events));
+      for (const headers of viewers)
+        for (const path of [
+          gatewayPaths.state,
+          `${gatewayPaths.usage}?bucket=day&utc_offset=0&${range}`,
+          `${gatewayPaths.accountModels}?account=one`,
+        ])
+          told.push((await server.raw(path, { method: 'GET', headers })).text);
+      for (const text of told) assertHolds('what was told', text, [...keys, prompt]);
+      for (const feed of feeds) feed.close();
+    } finally {
+      await server.dispose();
+    }
   });
 
   it('process listing, output and files of the headless server hold none', async () => {

@@ -1,3 +1,4 @@
+import { gatewayPaths } from '../../src/core/gateway-protocol.ts';
 import { internalPaths } from '../../src/core/window-protocol.ts';
 import type { JsonObject } from '../simulator/json.ts';
 
@@ -111,5 +112,8 @@ export const routeRequests: readonly RouteRequest[] = [
   { method: 'POST', path: internalPaths.session, body: { nonce: '0123456789abcdef', proof: 'x', pid: 1 } },
   { method: 'POST', path: internalPaths.call, body: { session: 'x', sealed: 'AAAA' } },
   { method: 'GET', path: `${internalPaths.events}?session=x` },
+  { method: 'GET', path: gatewayPaths.state },
+  { method: 'GET', path: `${gatewayPaths.usage}?bucket=day&utc_offset=0&since=${Date.now()}&until=${Date.now()}` },
+  { method: 'GET', path: `${gatewayPaths.accountModels}?account=one` },
   { method: 'GET', path: '/nowhere' },
 ];

@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { accountStrategies, settingNames } from '../../src/core/settings.ts';
 import { commandIds } from '../../src/vscode/command-ids.ts';
+import { administeredCommands } from '../../src/vscode/gateway-commands.ts';
 import {
   defaultPort,
   editorOnlySettingKeys,
@@ -64,8 +65,22 @@ describe('manifest', () => {
     for (const { command, when } of items) {
       assert.ok(known.has(command), command);
       for (const [key] of when.matchAll(/qwenProxy\.\w+/g)) {
-        assert.ok(['qwenProxy.running', 'qwenProxy.hasAccounts', 'qwenProxy.accounts'].includes(key), key);
+        const keys = ['qwenProxy.running', 'qwenProxy.hasAccounts', 'qwenProxy.accounts', 'qwenProxy.isGatewayClient'];
+        assert.ok(keys.includes(key), key);
       }
+    }
+  });
+
+  it('hides from clients of a team gateway what its administrator does', () => {
+    const menus: Readonly<Record<string, readonly { command: string; when: string }[]>> = manifest.contributes.menus;
+    for (const id of administeredCommands) {
+      const items = Object.entries(menus).flatMap(([menu, all]) => all.map((item) => ({ menu, ...item })));
+      const own = items.filter(({ command }) => command === id);
+      assert.ok(
+        own.some(({ menu }) => menu === 'commandPalette'),
+        id,
+      );
+      for (const { menu, when } of own) assert.match(when, /!qwenProxy\.isGatewayClient$/, `${id} in ${menu}`);
     }
   });
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { isLoopbackHost, parseSettings, type SettingName, settingNames } from '../../src/core/settings.ts';
+import { isLoopbackHost } from '../../src/core/loopback-host.ts';
+import { parseSettings, type SettingName, settingNames } from '../../src/core/settings.ts';
 
 const parse = (raw: Readonly<Partial<Record<SettingName, unknown>>>) => parseSettings(raw, { port: 8080 });
 

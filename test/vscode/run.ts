@@ -28,6 +28,7 @@ for (const name of [
   'serving',
   'windows',
   'chat-models',
+  'team-gateway',
   'clients',
   'terminals',
   'in-host',

@@ -1,6 +1,6 @@
 import * as vscode from 'vscode';
 import { readError } from '../../clients/error-message.ts';
-import { readAll, sendLocally } from '../../clients/local-request.ts';
+import { readAll, sendRequest } from '../../clients/http-request.ts';
 import type { App } from '../app.ts';
 import { allText, encodeMessages, imageCount } from './encode-messages.ts';
 import { estimateTokens } from './estimate-tokens.ts';
@@ -19,13 +19,14 @@ export function createChatBackend(app: App): ChatBackend {
     const { url } = app.host.lastSnapshot;
     if (url === undefined) throw new Error(vscode.l10n.t('Qwen Proxy is not running.'));
     const headers = { authorization: `Bearer ${await app.host.localKey()}`, 'user-agent': userAgent };
-    return sendLocally({ method, url: `${url}${path}`, headers, signal, ...(body !== undefined && { body }) });
+    return sendRequest({ method, url: `${url}${path}`, headers, signal, ...(body !== undefined && { body }) });
   };
 
   return {
     async provideLanguageModelChatInformation({ silent }, token) {
-      const { accounts, url } = app.host.lastSnapshot;
-      if (!silent && accounts.length === 0) await vscode.commands.executeCommand('qwenProxy.login');
+      const { accounts, url, gateway } = app.host.lastSnapshot;
+      if (!silent && accounts.length === 0 && gateway === undefined)
+        await vscode.commands.executeCommand('qwenProxy.login');
       if (url === undefined && silent) return [];
       using ending = abortWith(token, AbortSignal.timeout(listTimeoutMs));
       try {

@@ -5,7 +5,7 @@ import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { findProgram } from '../../clients/detect.ts';
-import { readAll, sendLocally } from '../../clients/local-request.ts';
+import { readAll, sendRequest } from '../../clients/http-request.ts';
 import { isJsonObject, parseJson, stringField } from '../../core/json.ts';
 import { type ServiceManager, type ServiceProgram, serviceEnvironment } from './service-files.ts';
 
@@ -131,7 +131,7 @@ export async function waitForService(origin: string): Promise<void> {
 async function isServing(origin: string): Promise<boolean> {
   try {
     const signal = AbortSignal.timeout(callTimeoutMs);
-    const answer = await sendLocally({ method: 'GET', url: `${origin}/health`, headers: {}, signal });
+    const answer = await sendRequest({ method: 'GET', url: `${origin}/health`, headers: {}, signal });
     const health = parseJson(await readAll(answer));
     return isJsonObject(health) && health.name === 'qwen-proxy';
   } catch {

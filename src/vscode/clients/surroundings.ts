@@ -2,7 +2,7 @@ import { homedir } from 'node:os';
 import * as vscode from 'vscode';
 import type { ClientModel, Endpoint } from '../../clients/client.ts';
 import type { ClientHome } from '../../clients/configure.ts';
-import { readAll, sendLocally } from '../../clients/local-request.ts';
+import { readAll, sendRequest } from '../../clients/http-request.ts';
 import { isJsonObject, numberField, objectItems, parseJson, stringField } from '../../core/json.ts';
 import { type App, offer } from '../app.ts';
 import { startProxy } from '../lifecycle.ts';
@@ -22,14 +22,14 @@ export function shortPath(path: string): string {
 
 /** Address and key that clients need; where there is nothing to go to, the user is told and gets `undefined`. */
 export async function findEndpoint(app: App): Promise<Omit<Endpoint, 'model'> | undefined> {
-  const { url, accounts } = app.host.lastSnapshot;
+  const { url, accounts, gateway } = app.host.lastSnapshot;
   if (url === undefined) {
     await offer(vscode.window.showWarningMessage, vscode.l10n.t('Qwen Proxy is not running.'), [
       { label: vscode.l10n.t('Start'), run: () => startProxy(app) },
     ]);
     return undefined;
   }
-  if (accounts.length === 0) {
+  if (accounts.length === 0 && gateway === undefined) {
     const text = vscode.l10n.t('There is no account yet. Run "Qwen: Login" to add one.');
     await offer(vscode.window.showInformationMessage, text, [
       { label: vscode.l10n.t('Add Account'), run: () => vscode.commands.executeCommand('qwenProxy.login') },
@@ -43,7 +43,7 @@ export async function findEndpoint(app: App): Promise<Omit<Endpoint, 'model'> | 
 export async function listModels({ origin, key }: Omit<Endpoint, 'model'>): Promise<readonly ClientModel[]> {
   const headers = { authorization: `Bearer ${key}` };
   const signal = AbortSignal.timeout(listTimeoutMs);
-  const answer = await sendLocally({ method: 'GET', url: `${origin}/v1/models`, headers, signal });
+  const answer = await sendRequest({ method: 'GET', url: `${origin}/v1/models`, headers, signal });
   const list = parseJson(await readAll(answer));
   const models = isJsonObject(list) ? objectItems(list, 'data').flatMap(toModel) : [];
   const preferred = vscode.workspace.getConfiguration('qwenProxy').get('defaultModel');

@@ -7,6 +7,7 @@ const actions = [
   'start',
   'stop',
   'show-log',
+  'disconnect',
 ] as const satisfies readonly DashboardAction[];
 
 /** Checks what a page sent; anything else than it should say is nothing. */

@@ -1,5 +1,6 @@
 import * as vscode from 'vscode';
 import type { RequestRecord, UsageQuery } from '../../core/activity.ts';
+import type { ProxySnapshot } from '../../core/control.ts';
 import { createUsageBuckets, type UsageBuckets } from '../../core/usage-buckets.ts';
 import type { ChartQuery, DashboardAction, DashboardHostMessage } from '../../webview/dashboard-messages.ts';
 import { type App, showFailure } from '../app.ts';
@@ -22,7 +23,10 @@ const commands: Readonly<Record<DashboardAction, CommandId>> = {
   start: 'qwenProxy.start',
   stop: 'qwenProxy.stop',
   'show-log': 'qwenProxy.showLog',
+  disconnect: 'qwenProxy.disconnectGateway',
 };
+
+const serverOf = ({ gateway }: ProxySnapshot) => JSON.stringify([gateway?.url, gateway?.scope]);
 
 /** The dashboard; one per window. It is told what changes and asks for nothing by the clock. */
 export interface Dashboard extends vscode.Disposable {
@@ -37,13 +41,15 @@ export function createDashboard(app: App): Dashboard {
   let chart: ChartQuery = { range: 'day', measure: 'requests', by: 'account' };
   let usage: { readonly query: UsageQuery; readonly buckets: UsageBuckets } | undefined;
   let redraw: NodeJS.Timeout | undefined;
+  /** Whose requests and usage are shown. */
+  let shownServer: string | undefined;
   /** Requests that were counted as they were told. */
   const counted = new Set<string>();
 
   const post = (message: DashboardHostMessage) => void panel?.webview.postMessage(message);
   const postView = () => post({ type: 'view', view: toDashboardView(host.lastSnapshot, Date.now(), texts) });
-  const postRequests = (records: readonly RequestRecord[]) =>
-    post({ type: 'requests', rows: records.map((record) => toRequestRow(record, labelOf, texts)) });
+  const rowsOf = (records: readonly RequestRecord[]) => records.map((record) => toRequestRow(record, labelOf, texts));
+  const postRequests = (records: readonly RequestRecord[]) => post({ type: 'requests', rows: rowsOf(records) });
   const postChart = () => {
     if (usage === undefined) return;
     const { query, buckets } = usage;
@@ -83,6 +89,16 @@ export function createDashboard(app: App): Dashboard {
     }
   }
 
+  /** Begins anew with what another server tells; the page stays. */
+  async function followServer(): Promise<void> {
+    const { state } = host.lastSnapshot;
+    const now = serverOf(host.lastSnapshot);
+    if (now === shownServer || (state !== 'serving' && state !== 'following')) return;
+    shownServer = now;
+    post({ type: 'requests', rows: rowsOf(await host.watchRequests(true)), isWhole: true });
+    await loadUsage();
+  }
+
   async function inspect(id: string): Promise<void> {
     const found = await host.inspectRequest(id);
     post({ type: 'inspected', ...(found && { view: toInspectorView(found, labelOf, texts) }) });
@@ -106,6 +122,7 @@ export function createDashboard(app: App): Dashboard {
         // Also after the page was hidden and built anew.
         chart = message.query;
         postView();
+        shownServer = serverOf(host.lastSnapshot);
         postRequests(await host.watchRequests(true));
         return loadUsage();
       case 'action':
@@ -131,7 +148,10 @@ export function createDashboard(app: App): Dashboard {
     const made = vscode.window.createWebviewPanel('qwenProxy.dashboard', title, vscode.ViewColumn.Active, options);
     made.iconPath = vscode.Uri.joinPath(app.extensionUri, 'media', 'icon.png');
     const subscriptions = [
-      host.onDidChangeSnapshot(postView),
+      host.onDidChangeSnapshot(() => {
+        postView();
+        void followServer().catch((error) => app.log.warn(String(error)));
+      }),
       host.onDidChangeRequests((records) => {
         postRequests(records);
         count(records);

@@ -1,25 +1,31 @@
 import type { ProxySnapshot } from '../../core/control.ts';
 import type { AccountView, DashboardAction, DashboardTexts, DashboardView } from '../../webview/dashboard-messages.ts';
 import { describeRequests, describeState, describeWindow, windowName } from '../account-text.ts';
+import { readinessOf } from '../gateway-text.ts';
 import { stateLine } from '../status-bar-view.ts';
+import type { Translator } from '../translator.ts';
 import type { RowTexts } from './account-node.ts';
 
 /** What the dashboard shows of a snapshot. */
 export function toDashboardView(snapshot: ProxySnapshot, nowMs: number, { l10n, locale }: RowTexts): DashboardView {
   const isServing = snapshot.state === 'serving' || snapshot.state === 'following';
   const action = (name: DashboardAction, label: string) => ({ action: name, label });
-  const { url, problem } = snapshot;
+  const { url, problem, gateway } = snapshot;
   const address = url === undefined ? [] : [`${url}/v1`];
+  const replica =
+    gateway?.replica === undefined ? [] : [l10n.t('requests and usage of its server {0}', gateway.replica)];
   return {
     title: 'Qwen Proxy',
-    service: [stateLine(snapshot, l10n), ...address, ...(problem ? [problem.message] : [])].join(' · '),
+    service: [stateLine(snapshot, l10n), ...address, ...replica, ...(problem ? [problem.message] : [])].join(' · '),
     locale,
-    texts: texts({ l10n, locale }),
+    texts: { ...texts({ l10n, locale }), ...(gateway?.scope === 'client' && { noAccount: ofClient(snapshot, l10n) }) },
     actions: [
-      action('add-account', l10n.t('Add Account')),
+      ...(gateway === undefined ? [action('add-account', l10n.t('Add Account'))] : []),
       ...(isServing ? [action('copy-endpoint', l10n.t('Copy Endpoint'))] : []),
       action('copy-key', l10n.t('Copy API Key')),
-      isServing ? action('stop', l10n.t('Stop')) : action('start', l10n.t('Start')),
+      ...(gateway === undefined
+        ? [isServing ? action('stop', l10n.t('Stop')) : action('start', l10n.t('Start'))]
+        : [...(isServing ? [] : [action('start', l10n.t('Try Again'))]), action('disconnect', l10n.t('Disconnect'))]),
       action('show-log', l10n.t('Show Log')),
     ],
     accounts: snapshot.accounts.map((account): AccountView => {
@@ -40,7 +46,14 @@ export function toDashboardView(snapshot: ProxySnapshot, nowMs: number, { l10n, 
       };
     }),
     isInspecting: snapshot.isInspecting === true,
+    canInspect: gateway === undefined,
   };
+}
+
+/** Accounts are shown to administrators; everybody may know how many can serve. */
+function ofClient(snapshot: ProxySnapshot, l10n: Translator): string {
+  const { ready, total } = readinessOf(snapshot);
+  return l10n.t('{0} of {1} accounts of the gateway are ready. Its administrators see which.', ready, total);
 }
 
 function texts({ l10n }: RowTexts): DashboardTexts {

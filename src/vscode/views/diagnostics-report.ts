@@ -67,6 +67,9 @@ export function diagnosticsReport(facts: DiagnosticsFacts): string {
     `- Editor: ${editor.name} ${editor.version}, ${editor.remote}, ${editor.language}`,
     `- Runtime: Node ${runtime.node}, ${runtime.platform} ${runtime.arch}`,
     `- State: ${snapshot.state}, port ${snapshot.port}${isLoopback(snapshot.host) ? '' : ', not on loopback'}`,
+    ...(snapshot.gateway
+      ? [`- Team gateway: version ${snapshot.gateway.version ?? '?'}, seen as ${snapshot.gateway.scope ?? '?'}`]
+      : []),
     ...(snapshot.owner ? [`- Owner: process ${snapshot.owner.pid}, version ${snapshot.owner.version}`] : []),
     ...(snapshot.problem ? [`- Problem: ${snapshot.problem.code}: ${withoutSecrets(snapshot.problem.message)}`] : []),
     `- Network: http.proxySupport ${network.proxySupport}, http.proxy ${network.proxy === '' ? 'not set' : 'set'}, ${network.noProxy.length} exceptions${network.strictSsl ? '' : ', certificates not checked'}, system certificates ${network.systemCertificates ? 'trusted' : 'not used'}, variables: ${facts.proxyVariables.join(', ') || 'none'}`,

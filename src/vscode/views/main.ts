@@ -1,8 +1,9 @@
 /** The bundle that is loaded after `activate` has given the editor its answer: commands, dialogs, views. */
 import * as vscode from 'vscode';
-import type { App } from '../app.ts';
+import { type App, offer } from '../app.ts';
 import type { CommandId } from '../command-ids.ts';
 import { commandTable } from '../commands.ts';
+import { administeredCommands, administeredText } from '../gateway-commands.ts';
 import { createSignIn } from '../sign-in.ts';
 import { createAccountsTree } from './accounts-tree.ts';
 import { createDashboard } from './dashboard-panel.ts';
@@ -20,6 +21,13 @@ export function createViews(app: App): Views {
   const disposables = vscode.Disposable.from(signIn, dashboard, createAccountsTree(app));
   return {
     async run(id, argument) {
+      if (app.host.lastSnapshot.gateway !== undefined && administeredCommands.includes(id))
+        return offer(vscode.window.showWarningMessage, administeredText(vscode.l10n), [
+          {
+            label: vscode.l10n.t('Disconnect'),
+            run: () => vscode.commands.executeCommand('qwenProxy.disconnectGateway'),
+          },
+        ]);
       await table[id](argument);
     },
     dispose: () => disposables.dispose(),

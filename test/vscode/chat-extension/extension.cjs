@@ -41,6 +41,11 @@ const commands = {
     return { name: call.name, input: call.input, text: second.text };
   },
 
+  /** What a client of a team gateway is not offered. */
+  async administer() {
+    await vscode.commands.executeCommand('qwenProxy.login');
+  },
+
   async cancel() {
     const [model] = await vscode.lm.selectChatModels({ vendor: 'qwen-proxy', id: 'qwen3-coder-plus' });
     const source = new vscode.CancellationTokenSource();

@@ -22,6 +22,7 @@ const expected = [
   'dist/extension.js',
   'dist/qwen3-vocabulary.br',
   'dist/server.js',
+  'dist/team-gateway.js',
   'dist/team.js',
   'dist/tokenizer.js',
   'dist/views.js',

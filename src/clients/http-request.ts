@@ -1,8 +1,11 @@
-import { type IncomingMessage, request } from 'node:http';
+import { type IncomingMessage, request as requestHttp } from 'node:http';
+// biome-ignore lint/style/useNodejsImportProtocol: under this name every version of the editor puts its network proxies and certificates in place
+import { request as requestHttps } from 'https';
 
-/** A request to the proxy on this machine. */
-export interface LocalRequest {
+/** A request to the proxy: on this machine, or to a team gateway. */
+export interface ClientRequest {
   readonly method: 'GET' | 'POST';
+  /** `http` on this machine, else `https`. */
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: unknown;
@@ -13,11 +16,13 @@ export interface LocalRequest {
 const largestBodyBytes = 4 * 1024 * 1024;
 
 /**
- * Resolves with the head of the answer. Not `fetch`: the editor replaces it and caps silence at 300 s, and a model may
- * think for longer.
+ * Resolves with the head of the answer; a redirection is one, and not followed, because the key would go along. Not
+ * `fetch`: the editor replaces it and caps silence at 300 s, and a model may think for longer. What goes to this machine
+ * passes the editor's network settings by, what goes elsewhere follows them.
  */
-export function sendLocally({ method, url, headers, body, signal }: LocalRequest): Promise<IncomingMessage> {
+export function sendRequest({ method, url, headers, body, signal }: ClientRequest): Promise<IncomingMessage> {
   const text = body === undefined ? undefined : JSON.stringify(body);
+  const request = url.startsWith('https:') ? requestHttps : requestHttp;
   return new Promise((resolve, reject) => {
     const sent = request(url, {
       method,

@@ -115,7 +115,9 @@ export function createChatLane(options: ChatLaneOptions): OpenChat {
       model,
       batches({ edit: editLast, ...batchOptions }) {
         const edit = editLast === undefined ? mend : (event: Buffer) => editLast(mend(event));
-        return leaks.length === 0 ? stream.batches({ ...batchOptions, edit }) : repaired(edit, batchOptions);
+        // Text alone holds no tool call to mend.
+        const editText = editLast ?? ((event: Buffer) => event);
+        return leaks.length === 0 ? stream.batches({ ...batchOptions, edit, editText }) : repaired(edit, batchOptions);
       },
       pour:
         leaks.length > 0

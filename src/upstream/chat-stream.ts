@@ -26,6 +26,8 @@ export interface ChatBatchOptions {
   readonly mayJoin?: () => boolean;
   /** What becomes of each event: here, because a generator around this one costs as much as all that it does. */
   readonly edit?: (event: Buffer) => Buffer;
+  /** What becomes of chunks that add text and nothing else; `edit` unless told. */
+  readonly editText?: (event: Buffer) => Buffer;
 }
 
 /** An upstream answer past its commit point: the first real output has been seen. */
@@ -131,7 +133,7 @@ export async function openChatStream(response: UpstreamResponse, options: ChatSt
     get usage() {
       return usage;
     },
-    async *batches({ includeUsage, mayJoin = () => false, edit = (event) => event }) {
+    async *batches({ includeUsage, mayJoin = () => false, edit = (event) => event, editText = edit }) {
       const isWanted = (event: Buffer): boolean => {
         const meaning = readChatEvent(event);
         note(meaning);
@@ -153,7 +155,7 @@ export async function openChatStream(response: UpstreamResponse, options: ChatSt
             if (!isKnown) at = eventEnd(block, start);
             const event = block.subarray(start, at);
             const isPlain = isKnown || isPlainChunk(event);
-            if (isPlain || (!isBlank(event) && isWanted(event))) events.push(edit(event));
+            if (isPlain || (!isBlank(event) && isWanted(event))) events.push(isKnown ? editText(event) : edit(event));
             if (isPlain && !isKnown) mould = mouldOf(text.slice(start, at)) ?? mould;
           }
         } catch (error) {

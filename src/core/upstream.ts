@@ -10,6 +10,12 @@ export interface UpstreamRequest {
 export interface ByteStream extends AsyncIterable<Uint8Array> {
   /** Gives up what has not been read, and the connection with it. */
   destroy(): unknown;
+  /**
+   * Hands every read over as it comes, without a promise for each, until there are no more or enough; what is left then is
+   * still to be read. Where `onRead` returns a promise the next read waits for it. Absent where only a loop can.
+   * @throws what broke the body off, and what `onRead` throws or rejects with.
+   */
+  flow?(onRead: (read: Uint8Array) => Promise<void> | undefined, isEnough: () => boolean): Promise<void>;
   /** All has come and been read; absent where nobody knows before the next read. */
   readonly isOver?: boolean;
 }

@@ -21,7 +21,14 @@ export interface OpenedAnswer {
   readonly lane: Lane;
   /** Bytes for the client, a batch per upstream read. @throws GatewayError when the answer does not end as it should. */
   batches(options: { readonly includeUsage: boolean }): AsyncGenerator<readonly Buffer[], void>;
-  /** The terminal bytes of the stream, once `batches` has ended well. */
+  /** The same, written as it comes: `write` returns a promise where there is no room for more. @throws as `batches` does. */
+  readonly flow?:
+    | ((
+        options: { readonly includeUsage: boolean },
+        write: (bytes: Buffer) => Promise<void> | undefined,
+      ) => Promise<void>)
+    | undefined;
+  /** The terminal bytes of the stream, once all has ended well. */
   end(): string;
   /** The answer as one JSON document, where that is made without `batches`. @throws as `batches` does. */
   readonly whole?: (() => Promise<JsonObject>) | undefined;

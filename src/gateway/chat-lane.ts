@@ -13,7 +13,8 @@ import { offeredTools } from '../upstream/chat-leaked-call.ts';
 import { createLeakEditor, type LeakEditor } from '../upstream/chat-leaks.ts';
 import { showsSomething } from '../upstream/chat-messages.ts';
 import { chatModel } from '../upstream/chat-model.ts';
-import { type ChatBatchOptions, openChatStream } from '../upstream/chat-stream.ts';
+import type { ChatPassOptions } from '../upstream/chat-passing.ts';
+import { type ChatWrite, openChatStream } from '../upstream/chat-stream.ts';
 import { createThinkTagEditor } from '../upstream/chat-think-tags.ts';
 import { createToolCallEditor, createToolCallMender } from '../upstream/chat-tool-deltas.ts';
 import { toolRenames } from '../upstream/chat-tools.ts';
@@ -39,7 +40,9 @@ export interface ChatLaneOptions {
 
 /** The events of a Chat Completions answer as they came, but for tool calls that no client could put together. */
 export interface ChatAnswer {
-  batches(options: ChatBatchOptions): AsyncGenerator<readonly Buffer[], void>;
+  batches(options: ChatPassOptions): AsyncGenerator<readonly Buffer[], void>;
+  /** The same, written as it comes; absent where the events have to be looked into. */
+  readonly flow: ((options: ChatPassOptions, write: ChatWrite) => Promise<void>) | undefined;
   /** What the events say instead of their bytes; absent where those have to be looked into. */
   readonly pour: ((sink: ChunkSink) => Promise<void>) | undefined;
   readonly usage: Usage | undefined;
@@ -100,7 +103,7 @@ export function createChatLane(options: ChatLaneOptions): OpenChat {
     const mend = createToolCallEditor(mendChunk);
     const leaks = leakEditors(body, model, settings.leakRepair);
     /** What models write in the wrong place, put right. */
-    async function* repaired(edit: (event: Buffer) => Buffer, batchOptions: ChatBatchOptions) {
+    async function* repaired(edit: (event: Buffer) => Buffer, batchOptions: ChatPassOptions) {
       try {
         const mayJoin = () => leaks.every(({ isOver }) => isOver === true) && batchOptions.mayJoin?.() === true;
         for await (const batch of stream.batches({ ...batchOptions, mayJoin }))
@@ -114,11 +117,13 @@ export function createChatLane(options: ChatLaneOptions): OpenChat {
     return {
       model,
       batches({ edit: editLast, ...batchOptions }) {
-        const edit = editLast === undefined ? mend : (event: Buffer) => editLast(mend(event));
-        // Text alone holds no tool call to mend.
-        const editText = editLast ?? ((event: Buffer) => event);
-        return leaks.length === 0 ? stream.batches({ ...batchOptions, edit, editText }) : repaired(edit, batchOptions);
+        const edits = mendingEdits(mend, editLast);
+        return leaks.length === 0 ? stream.batches({ ...batchOptions, ...edits }) : repaired(edits.edit, batchOptions);
       },
+      flow:
+        leaks.length > 0
+          ? undefined
+          : ({ edit, ...passOptions }, write) => stream.flow({ ...passOptions, ...mendingEdits(mend, edit) }, write),
       pour:
         leaks.length > 0
           ? undefined
@@ -163,6 +168,15 @@ function leakEditors(body: JsonObject, model: string, repair: LeakRepair): reado
   if ((always || leaksToolCalls(model)) && body.tool_choice !== 'none' && tools.size > 0)
     editors.push(createLeakEditor(tools));
   return editors;
+}
+
+type Edit = (event: Buffer) => Buffer;
+
+/** Text alone holds no tool call to mend. */
+function mendingEdits(mend: Edit, last: Edit | undefined): { readonly edit: Edit; readonly editText: Edit } {
+  return last === undefined
+    ? { edit: mend, editText: (event) => event }
+    : { edit: (event) => last(mend(event)), editText: last };
 }
 
 /** What the editors still hold, each one's through those behind it. */

@@ -24,8 +24,8 @@ export interface Exchange {
   openStream(): void;
   /** Sends a sign of life, and the headers before it; nothing while the client is behind with its reading. */
   ping(text: string): void;
-  /** Resolves when the client has room for more: slow readers slow the upstream down. */
-  write(bytes: string | Buffer): Promise<void>;
+  /** A promise where the client has no room for more, which resolves when it has: slow readers slow the upstream down. */
+  write(bytes: string | Buffer): Promise<void> | undefined;
   /** Ends the stream with its last bytes. */
   endStream(lastBytes: string): Promise<void>;
   /** Sends last bytes and closes the connection without the stream's end: nobody can take it for a whole one. */

@@ -159,12 +159,17 @@ export function createGateway(options: GatewayOptions): Gateway {
 
   async function deliverStream({ request, exchange, touch, finish }: Call, answer: OpenedAnswer): Promise<void> {
     if (!exchange.isOpen) exchange.openStream();
-    for await (const batch of answer.batches({ includeUsage: request.includeUsage })) {
-      const [only] = batch;
-      if (only === undefined) continue;
+    const { includeUsage } = request;
+    const write = (bytes: Buffer) => {
       touch();
-      await exchange.write(batch.length === 1 ? only : Buffer.concat(batch));
-    }
+      return exchange.write(bytes);
+    };
+    if (answer.flow) await answer.flow({ includeUsage }, write);
+    else
+      for await (const batch of answer.batches({ includeUsage })) {
+        const [only] = batch;
+        if (only !== undefined) await write(batch.length === 1 ? only : Buffer.concat(batch));
+      }
     await finish({ outcome: 'answered', status: 200, usage: answer.usage });
     await exchange.endStream(answer.end());
   }

@@ -69,11 +69,12 @@ export function createLanes(options: LaneOptions): (attempt: Attempt) => Promise
 function nativeChat(answer: ChatAnswer, { request: { model } }: Attempt): OpenedAnswer {
   // Who asked for no model is told which one answered.
   const echo = model === undefined || model === answer.model ? undefined : createModelEcho(model);
-  const { pour } = answer;
+  const { pour, flow } = answer;
+  const edits = echo === undefined ? { mayJoin: () => true } : { edit: echo };
   return {
     lane: 'native',
-    batches: (batchOptions) =>
-      answer.batches({ ...batchOptions, ...(echo === undefined ? { mayJoin: () => true } : { edit: echo }) }),
+    batches: (batchOptions) => answer.batches({ ...batchOptions, ...edits }),
+    flow: flow && ((flowOptions, write) => flow({ ...flowOptions, ...edits }, write)),
     end: () => 'data: [DONE]\n\n',
     document: foldChatStream,
     whole:

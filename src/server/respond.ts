@@ -102,10 +102,10 @@ function giveUpUnread({ socket, writableFinished }: ServerResponse, stallMs: num
   if (!writableFinished) socket?.setTimeout(stallMs);
 }
 
-/** Resolves at once while the socket takes bytes, else when it has drained. */
-function write(response: ServerResponse, bytes: string | Buffer, stallMs: number): Promise<void> {
+/** A promise where the socket takes no more for now, which resolves when it has drained. */
+function write(response: ServerResponse, bytes: string | Buffer, stallMs: number): Promise<void> | undefined {
   if (response.destroyed) return Promise.reject(clientGone());
-  if (response.write(bytes)) return Promise.resolve();
+  if (response.write(bytes)) return undefined;
   giveUpUnread(response, stallMs);
   return new Promise((resolve, reject) => {
     const onDrain = () => {

@@ -21,6 +21,11 @@ export interface BodyReads {
    * @throws GatewayError `upstream_timeout` after a silence, or what the transport failure means; the signal's reason when it aborted.
    */
   next(): Promise<Buffer | undefined>;
+  /**
+   * Hands every read over until there are no more, or enough. Where that returns a promise the next one waits for it.
+   * @throws as `next` does, and what the promise rejects with.
+   */
+  each(onRead: (read: Buffer) => Promise<void> | undefined, isEnough: () => boolean): Promise<void>;
   /** Gives up what has not been read, and the connection with it. */
   abandon(): void;
   /** Takes the rest for what it is, nothing: reads on for a moment in the background, then gives up. */
@@ -63,6 +68,37 @@ export function readBody(body: ByteStream, { signal, clock, idleMs }: BodyReadOp
     }
   };
 
+  const each: BodyReads['each'] = async (onRead, isEnough) => {
+    if (body.flow === undefined) return loopOver(next)(onRead, isEnough);
+    const wait = async (room: Promise<void>) => {
+      isWaiting = false;
+      try {
+        await room;
+      } finally {
+        watchdog.touch();
+        isWaiting = true;
+      }
+    };
+    watchdog.touch();
+    isWaiting = true;
+    try {
+      await body.flow((read) => {
+        watchdog.touch();
+        if (signal.aborted) throw signal.reason;
+        const room = onRead(Buffer.isBuffer(read) ? read : Buffer.from(read));
+        return room === undefined ? undefined : wait(room);
+      }, isEnough);
+      if (signal.aborted) throw signal.reason;
+      if (isStalled) throw stalled(idleMs);
+    } catch (error) {
+      if (signal.aborted) throw signal.reason;
+      if (isStalled) throw stalled(idleMs, error);
+      throw classifyTransportError(error);
+    } finally {
+      isWaiting = false;
+    }
+  };
+
   const abandon = () => {
     release();
     destroy();
@@ -70,6 +106,7 @@ export function readBody(body: ByteStream, { signal, clock, idleMs }: BodyReadOp
 
   return {
     next,
+    each,
     abandon,
     linger() {
       if (body.isOver === true) return release();
@@ -86,6 +123,28 @@ export function readBody(body: ByteStream, { signal, clock, idleMs }: BodyReadOp
           release();
         });
     },
+  };
+}
+
+/** A body that has been read already, as one read. */
+export function oneRead(bytes: Buffer): BodyReads {
+  let left: Buffer | undefined = bytes;
+  const next = async () => {
+    const read = left;
+    left = undefined;
+    return read;
+  };
+  return { next, each: loopOver(next), abandon() {}, linger() {} };
+}
+
+/** {@link BodyReads.each} by {@link BodyReads.next}. */
+function loopOver(next: BodyReads['next']): BodyReads['each'] {
+  return async (onRead, isEnough) => {
+    while (!isEnough()) {
+      const read = await next();
+      if (read === undefined) return;
+      await onRead(read);
+    }
   };
 }
 

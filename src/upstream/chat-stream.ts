@@ -4,8 +4,9 @@ import { headerValue, type UpstreamResponse } from '../core/upstream.ts';
 import type { Usage } from '../core/usage.ts';
 import { type ChunkMould, type ChunkSink, chunkEnd, chunkText, mouldOf, textEventEnd } from '../wire/chunk-mould.ts';
 import { eventEnd, SseBlocks } from '../wire/sse-blocks.ts';
-import { type BodyReadOptions, type BodyReads, readBody, readTextOf } from './body-reads.ts';
-import { type ChatEventMeaning, isPlainChunk, readChatEvent } from './chat-events.ts';
+import { type BodyReadOptions, type BodyReads, oneRead, readBody, readTextOf } from './body-reads.ts';
+import { type ChatEventMeaning, readChatEvent } from './chat-events.ts';
+import { type ChatPassOptions, createChatPasser, isBlank } from './chat-passing.ts';
 import { completionAsEvents } from './completion-stream.ts';
 import { httpError, notAnAnswer } from './failed-answer.ts';
 
@@ -19,16 +20,8 @@ export interface ChatStreamOptions extends BodyReadOptions {
   readonly mayBeEmpty?: boolean;
 }
 
-export interface ChatBatchOptions {
-  /** With the event that is nothing but usage. */
-  readonly includeUsage: boolean;
-  /** Asked for every read. */
-  readonly mayJoin?: () => boolean;
-  /** What becomes of each event: here, because a generator around this one costs as much as all that it does. */
-  readonly edit?: (event: Buffer) => Buffer;
-  /** What becomes of chunks that add text and nothing else; `edit` unless told. */
-  readonly editText?: (event: Buffer) => Buffer;
-}
+/** Takes bytes for a client; a promise where it has to be waited for before there are more. */
+export type ChatWrite = (bytes: Buffer) => Promise<void> | undefined;
 
 /** An upstream answer past its commit point: the first real output has been seen. */
 export interface ChatStream {
@@ -37,7 +30,12 @@ export interface ChatStream {
    * they may be joined, chunks of text alone come many in one piece.
    * @throws GatewayError when the upstream reports an error, stalls, or ends without a finish reason.
    */
-  batches(options: ChatBatchOptions): AsyncGenerator<readonly Buffer[], void>;
+  batches(options: ChatPassOptions): AsyncGenerator<readonly Buffer[], void>;
+  /**
+   * The same, written as it comes: a promise a read costs as much as all that is done with it.
+   * @throws as `batches` does, and what `write` rejects with.
+   */
+  flow(options: ChatPassOptions, write: ChatWrite): Promise<void>;
   /**
    * The same for whoever wants what the events say and not their bytes, which costs a third.
    * @throws as `batches` does.
@@ -133,36 +131,9 @@ export async function openChatStream(response: UpstreamResponse, options: ChatSt
     get usage() {
       return usage;
     },
-    async *batches({ includeUsage, mayJoin = () => false, edit = (event) => event, editText = edit }) {
-      const isWanted = (event: Buffer): boolean => {
-        const meaning = readChatEvent(event);
-        note(meaning);
-        return !meaning.done && (includeUsage || !meaning.usageOnly);
-      };
-      let mould: ChunkMould | undefined;
-      /** What goes to the client of one block: everything before the event that is an error, which came too. */
-      const passedOf = (block: Buffer): { readonly events: readonly Buffer[]; readonly error?: unknown } => {
-        const events: Buffer[] = [];
-        const text = block.toString('latin1');
-        const isJoining = mayJoin();
-        try {
-          for (let at = 0; at < block.length && !isDone; ) {
-            const start = at;
-            if (mould !== undefined)
-              for (let end = chunkEnd(mould, text, at); end !== -1; end = isJoining ? chunkEnd(mould, text, at) : -1)
-                at = end;
-            const isKnown = at > start;
-            if (!isKnown) at = eventEnd(block, start);
-            const event = block.subarray(start, at);
-            const isPlain = isKnown || isPlainChunk(event);
-            if (isPlain || (!isBlank(event) && isWanted(event))) events.push(isKnown ? editText(event) : edit(event));
-            if (isPlain && !isKnown) mould = mouldOf(text.slice(start, at)) ?? mould;
-          }
-        } catch (error) {
-          return { events, error };
-        }
-        return { events };
-      };
+    async *batches(options) {
+      const { includeUsage, edit = (event) => event } = options;
+      const passedOf = createChatPasser({ ...options, note, isDone: () => isDone });
       try {
         yield held.filter(({ usageOnly }) => includeUsage || !usageOnly).map(({ event }) => edit(event));
         for (let block = rest; block !== undefined && !isDone; block = isDone ? undefined : await nextBlock()) {
@@ -170,6 +141,45 @@ export async function openChatStream(response: UpstreamResponse, options: ChatSt
           if (passed.events.length > 0) yield passed.events;
           if ('error' in passed) throw passed.error;
         }
+      } catch (error) {
+        forgive(error);
+      } finally {
+        letGo();
+      }
+      checkWhole();
+    },
+    async flow(options, write) {
+      const { includeUsage, edit = (event) => event } = options;
+      const passedOf = createChatPasser({ ...options, note, isDone: () => isDone });
+      const writeAll = (events: readonly Buffer[]) => {
+        const [only] = events;
+        return only === undefined ? undefined : write(events.length === 1 ? only : Buffer.concat(events));
+      };
+      /** What the client gets of a block; an error that it holds is thrown once that has been written. */
+      const pass = (block: Buffer): Promise<void> | undefined => {
+        if (isDone) return undefined;
+        const passed = passedOf(block);
+        const room = writeAll(passed.events);
+        if (!('error' in passed)) return room;
+        return Promise.resolve(room).then(() => {
+          throw passed.error;
+        });
+      };
+      try {
+        await writeAll(held.filter(({ usageOnly }) => includeUsage || !usageOnly).map(({ event }) => edit(event)));
+        for (let block = rest; block !== undefined; block = ready.shift()) await pass(block);
+        if (!isDone)
+          await reads.each(
+            (read) => {
+              const [first, second] = blocks.push(read);
+              checkSize(0);
+              const room = first === undefined ? undefined : pass(first);
+              return second === undefined ? room : Promise.resolve(room).then(() => pass(second));
+            },
+            () => isDone,
+          );
+        const last = isDone ? undefined : blocks.rest();
+        if (last !== undefined) await pass(Buffer.concat([last, eventEnding]));
       } catch (error) {
         forgive(error);
       } finally {
@@ -212,20 +222,8 @@ export async function openChatStream(response: UpstreamResponse, options: ChatSt
 
 const eventEnding = Buffer.from('\n\n');
 
-/** A blank line with nothing before it separates nothing. */
-const isBlank = (event: Buffer): boolean => event.length <= 2;
-
 async function completionReads(body: BodyReads): Promise<BodyReads> {
   const { text, failure } = await readTextOf(body, maximumEventBytes);
   if (failure !== undefined) throw failure;
-  let bytes: Buffer | undefined = completionAsEvents(text);
-  return {
-    async next() {
-      const read = bytes;
-      bytes = undefined;
-      return read;
-    },
-    abandon() {},
-    linger() {},
-  };
+  return oneRead(completionAsEvents(text));
 }

@@ -3,7 +3,7 @@ import { isJsonObject, type JsonObject, parseJson } from '../core/json.ts';
 import { headerValue, type UpstreamResponse } from '../core/upstream.ts';
 import type { Usage } from '../core/usage.ts';
 import { SseSplitter } from '../wire/sse.ts';
-import { type BodyReadOptions, type BodyReads, readBody, readTextOf } from './body-reads.ts';
+import { type BodyReadOptions, type BodyReads, oneRead, readBody, readTextOf } from './body-reads.ts';
 import { httpError, notAnAnswer } from './failed-answer.ts';
 
 /** A single event longer than this, or that much without output, is a fault of the upstream, not an answer. */
@@ -137,14 +137,5 @@ async function documentReads(
   const document = parseJson(text);
   const stream = isJsonObject(document) ? documentAsStream(document) : undefined;
   // What is no answer is read as an event, which tells the error in it.
-  let bytes: Buffer | undefined = Buffer.from(stream ?? `data: ${text.replaceAll('\n', ' ')}\n\n`);
-  return {
-    async next() {
-      const next = bytes;
-      bytes = undefined;
-      return next;
-    },
-    abandon() {},
-    linger() {},
-  };
+  return oneRead(Buffer.from(stream ?? `data: ${text.replaceAll('\n', ' ')}\n\n`));
 }

@@ -70,6 +70,36 @@ export class ResponseBody implements ByteStream {
     };
   }
 
+  flow(onRead: (read: Buffer) => Promise<void> | undefined, isEnough: () => boolean): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const pump = (): void => {
+        try {
+          while (!isEnough()) {
+            const read = this.#take();
+            if (read === undefined) {
+              if (this.#end === undefined) {
+                // The rest of what the socket brought comes before this goes on.
+                this.#wake = () => queueMicrotask(pump);
+                return;
+              }
+              if (this.#end.error !== undefined) throw this.#end.error;
+              break;
+            }
+            const room = onRead(read);
+            if (room !== undefined) {
+              room.then(pump, reject);
+              return;
+            }
+          }
+          resolve();
+        } catch (error) {
+          reject(error);
+        }
+      };
+      pump();
+    });
+  }
+
   #take(): Buffer | undefined {
     const [first, ...others] = this.#reads;
     if (first === undefined) return undefined;
@@ -83,7 +113,8 @@ export class ResponseBody implements ByteStream {
   }
 
   #notify(): void {
-    this.#wake?.();
+    const wake = this.#wake;
     this.#wake = undefined;
+    wake?.();
   }
 }

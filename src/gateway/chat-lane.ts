@@ -13,7 +13,7 @@ import { offeredTools } from '../upstream/chat-leaked-call.ts';
 import { createLeakEditor, type LeakEditor } from '../upstream/chat-leaks.ts';
 import { showsSomething } from '../upstream/chat-messages.ts';
 import { chatModel } from '../upstream/chat-model.ts';
-import type { ChatPassOptions } from '../upstream/chat-passing.ts';
+import type { ChatFlowOptions, ChatPassOptions } from '../upstream/chat-passing.ts';
 import { type ChatWrite, openChatStream } from '../upstream/chat-stream.ts';
 import { createThinkTagEditor } from '../upstream/chat-think-tags.ts';
 import { createToolCallEditor, createToolCallMender } from '../upstream/chat-tool-deltas.ts';
@@ -42,7 +42,7 @@ export interface ChatLaneOptions {
 export interface ChatAnswer {
   batches(options: ChatPassOptions): AsyncGenerator<readonly Buffer[], void>;
   /** The same, written as it comes; absent where the events have to be looked into. */
-  readonly flow: ((options: ChatPassOptions, write: ChatWrite) => Promise<void>) | undefined;
+  readonly flow: ((options: ChatFlowOptions, write: ChatWrite) => Promise<void>) | undefined;
   /** What the events say instead of their bytes; absent where those have to be looked into. */
   readonly pour: ((sink: ChunkSink) => Promise<void>) | undefined;
   readonly usage: Usage | undefined;
@@ -123,7 +123,7 @@ export function createChatLane(options: ChatLaneOptions): OpenChat {
       flow:
         leaks.length > 0
           ? undefined
-          : ({ edit, ...passOptions }, write) => stream.flow({ ...passOptions, ...mendingEdits(mend, edit) }, write),
+          : ({ edit, ...flowOptions }, write) => stream.flow({ ...flowOptions, ...mendingEdits(mend, edit) }, write),
       pour:
         leaks.length > 0
           ? undefined

@@ -105,20 +105,37 @@ function translated(
   const encoder = translation.createEncoder({ model, requestId: exchange.requestId, createdAtMs });
   const said: string[] = [];
   let usage: Usage | undefined;
+  const { flow } = answer;
+  const reading = { includeUsage: true, mayJoin: () => true };
+  const translate = (bytes: Buffer): string => {
+    const events = decode(bytes);
+    for (const event of events) if ('text' in event) said.push(event.text);
+    return events.map((event) => encoder.encode(event)).join('');
+  };
+  const finish = async () => {
+    if (answer.usage !== undefined) return tokens.learn(translation.chat, answer.model, answer.usage);
+    usage = await tokens.estimate(translation.chat, answer.model, said.join(''));
+    encoder.encode({ type: 'usage', usage });
+  };
   return {
     lane: 'translate',
     async *batches() {
-      for await (const batch of answer.batches({ includeUsage: true, mayJoin: () => true })) {
-        const events = batch.flatMap(decode);
-        for (const event of events) if ('text' in event) said.push(event.text);
-        const text = events.map((event) => encoder.encode(event)).join('');
+      for await (const batch of answer.batches(reading)) {
+        const text = batch.map(translate).join('');
         if (text !== '') yield [Buffer.from(text)];
         if (encoder.isOver === true) break;
       }
-      if (answer.usage !== undefined) return tokens.learn(translation.chat, answer.model, answer.usage);
-      usage = await tokens.estimate(translation.chat, answer.model, said.join(''));
-      encoder.encode({ type: 'usage', usage });
+      await finish();
     },
+    flow:
+      flow &&
+      (async (_options, write) => {
+        await flow({ ...reading, isEnough: () => encoder.isOver === true }, (bytes) => {
+          const text = translate(bytes);
+          return text === '' ? undefined : write(Buffer.from(text));
+        });
+        await finish();
+      }),
     end: () => encoder.end(),
     document(): JsonObject {
       encoder.end();

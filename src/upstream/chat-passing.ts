@@ -14,6 +14,12 @@ export interface ChatPassOptions {
   readonly editText?: (event: Buffer) => Buffer;
 }
 
+/** The same for what is written as it comes. */
+export interface ChatFlowOptions extends ChatPassOptions {
+  /** The client has all that it wants: the rest is given up, and how the answer would have ended is nobody's concern. */
+  readonly isEnough?: () => boolean;
+}
+
 /** What goes to the client of one block: everything before the event that is an error, which came too. */
 export interface PassedEvents {
   readonly events: readonly Buffer[];

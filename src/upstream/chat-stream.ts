@@ -6,7 +6,7 @@ import { type ChunkMould, type ChunkSink, chunkEnd, chunkText, mouldOf, textEven
 import { eventEnd, SseBlocks } from '../wire/sse-blocks.ts';
 import { type BodyReadOptions, type BodyReads, oneRead, readBody, readTextOf } from './body-reads.ts';
 import { type ChatEventMeaning, readChatEvent } from './chat-events.ts';
-import { type ChatPassOptions, createChatPasser, isBlank } from './chat-passing.ts';
+import { type ChatFlowOptions, type ChatPassOptions, createChatPasser, isBlank } from './chat-passing.ts';
 import { completionAsEvents } from './completion-stream.ts';
 import { httpError, notAnAnswer } from './failed-answer.ts';
 
@@ -35,7 +35,7 @@ export interface ChatStream {
    * The same, written as it comes: a promise a read costs as much as all that is done with it.
    * @throws as `batches` does, and what `write` rejects with.
    */
-  flow(options: ChatPassOptions, write: ChatWrite): Promise<void>;
+  flow(options: ChatFlowOptions, write: ChatWrite): Promise<void>;
   /**
    * The same for whoever wants what the events say and not their bytes, which costs a third.
    * @throws as `batches` does.
@@ -149,7 +149,7 @@ export async function openChatStream(response: UpstreamResponse, options: ChatSt
       checkWhole();
     },
     async flow(options, write) {
-      const { includeUsage, edit = (event) => event } = options;
+      const { includeUsage, edit = (event) => event, isEnough = () => false } = options;
       const passedOf = createChatPasser({ ...options, note, isDone: () => isDone });
       const writeAll = (events: readonly Buffer[]) => {
         const [only] = events;
@@ -157,7 +157,7 @@ export async function openChatStream(response: UpstreamResponse, options: ChatSt
       };
       /** What the client gets of a block; an error that it holds is thrown once that has been written. */
       const pass = (block: Buffer): Promise<void> | undefined => {
-        if (isDone) return undefined;
+        if (isDone || isEnough()) return undefined;
         const passed = passedOf(block);
         const room = writeAll(passed.events);
         if (!('error' in passed)) return room;
@@ -168,7 +168,7 @@ export async function openChatStream(response: UpstreamResponse, options: ChatSt
       try {
         await writeAll(held.filter(({ usageOnly }) => includeUsage || !usageOnly).map(({ event }) => edit(event)));
         for (let block = rest; block !== undefined; block = ready.shift()) await pass(block);
-        if (!isDone)
+        if (!isDone && !isEnough())
           await reads.each(
             (read) => {
               const [first, second] = blocks.push(read);
@@ -176,16 +176,16 @@ export async function openChatStream(response: UpstreamResponse, options: ChatSt
               const room = first === undefined ? undefined : pass(first);
               return second === undefined ? room : Promise.resolve(room).then(() => pass(second));
             },
-            () => isDone,
+            () => isDone || isEnough(),
           );
-        const last = isDone ? undefined : blocks.rest();
+        const last = isDone || isEnough() ? undefined : blocks.rest();
         if (last !== undefined) await pass(Buffer.concat([last, eventEnding]));
       } catch (error) {
         forgive(error);
       } finally {
         letGo();
       }
-      checkWhole();
+      if (!isEnough()) checkWhole();
     },
     async pour(sink) {
       let mould: ChunkMould | undefined;

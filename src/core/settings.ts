@@ -55,6 +55,8 @@ export interface ProxySettings {
   readonly usageRetentionDays: number;
   /** All request bodies together that are held at once, unpacked. Never less than one body may be. */
   readonly uploadLimitBytes: number;
+  /** Of each program that has no key of its own; 0 = as many as it likes. */
+  readonly requestsPerMinute: number;
   readonly oauth: OAuthSettings;
   /** The editor's; without it the environment's proxy variables count. */
   readonly network?: NetworkSettings;
@@ -147,6 +149,7 @@ const schemas = {
   LOG_FILE_LIMIT: wholeNumber(1, 10_000),
   USAGE_RETENTION_DAYS: wholeNumber(32, 3_650),
   UPLOAD_LIMIT_MIB: wholeNumber(64, 65_536),
+  REQUESTS_PER_MINUTE: wholeNumber(0, 100_000),
   QWEN_BASE_URL: url,
   QWEN_CLIENT_ID: token,
   QWEN_CLIENT_SECRET: token,
@@ -204,6 +207,7 @@ export function parseSettings(
     logFileLimit: read('LOG_FILE_LIMIT') ?? 20,
     usageRetentionDays: read('USAGE_RETENTION_DAYS') ?? 365,
     uploadLimitBytes: (read('UPLOAD_LIMIT_MIB') ?? 256) * 1024 * 1024,
+    requestsPerMinute: read('REQUESTS_PER_MINUTE') ?? 0,
     oauth: {
       clientId: read('QWEN_CLIENT_ID') ?? 'f0304373b74a44d2b584a3fb70ca9e56',
       clientSecret: read('QWEN_CLIENT_SECRET'),

@@ -59,6 +59,8 @@ export function createServing(serving: ServingOptions): HttpService {
     tokensToday: serving.usage.tokensOfKey,
     defaultModel: () => settings().defaultModel,
     rates: options.team?.keyRates ?? createKeyRates(now),
+    requestsPerMinute: () => settings().requestsPerMinute,
+    programRates: createKeyRates(now),
   });
   return createHttpService({
     address: settings,

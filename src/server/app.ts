@@ -45,8 +45,12 @@ export interface AppOptions
   readonly errors: ErrorDialect;
   readonly anthropic: AnthropicSurface;
   readonly gateway: Gateway;
-  /** Holds a named key to its limits; what it returns is called when the request is over. */
-  readonly admit: (key: NamedClientKey | undefined, model: string | undefined) => (() => void) | Promise<() => void>;
+  /** Holds a client to its limits; what it returns is called when the request is over. */
+  readonly admit: (
+    key: NamedClientKey | undefined,
+    model: string | undefined,
+    userAgent: string | undefined,
+  ) => (() => void) | Promise<() => void>;
   readonly signIn: Pick<ProxyControl, 'startSignIn' | 'pollSignIn'>;
   /** Epoch milliseconds. */
   readonly now: () => number;
@@ -147,7 +151,7 @@ export function createApp(options: AppOptions): RequestListener {
             clientKey: key?.name,
             clientStallMs: options.clientStallMs ?? limits.clientStallMs,
           });
-          release = await options.admit(key, decoded.model);
+          release = await options.admit(key, decoded.model, request.headers['user-agent']);
           options.stopping.throwIfAborted();
           await options.gateway.run(dialect, decoded, exchange);
           await exchange.closed;

@@ -30,6 +30,7 @@ export const settingKeys: Readonly<Record<EditorSettingName, string>> = {
   LOG_FILE_LIMIT: 'logFileLimit',
   USAGE_RETENTION_DAYS: 'usageRetentionDays',
   UPLOAD_LIMIT_MIB: 'uploadLimitMib',
+  REQUESTS_PER_MINUTE: 'requestsPerMinute',
   QWEN_BASE_URL: 'oauth.baseUrl',
   QWEN_CLIENT_ID: 'oauth.clientId',
   QWEN_DEVICE_CODE_ENDPOINT: 'oauth.deviceCodeEndpoint',

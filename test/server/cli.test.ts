@@ -109,6 +109,7 @@ describe('cli', () => {
       LOG_FILE_LIMIT: '0',
       USAGE_RETENTION_DAYS: '31',
       UPLOAD_LIMIT_MIB: '63',
+      REQUESTS_PER_MINUTE: '-1',
       QWEN_BASE_URL: 'x',
       QWEN_CLIENT_ID: ' ',
       QWEN_CLIENT_SECRET: ' ',

@@ -45,6 +45,27 @@ describe('server: named client keys', () => {
     const metrics = await server.raw('/metrics', { method: 'GET' });
     assert.match(metrics.text, /^qwen_proxy_key_requests_total\{key="team",outcome="answered"\} 1$/m);
   });
+  it('a program that sends more than the setting allows is told to wait, in the words of its format', async () => {
+    await start({}, { REQUESTS_PER_MINUTE: '1' });
+    const messages = [{ role: 'user', content: 'hello' }];
+    const body = JSON.stringify({ model: 'qwen3-coder-plus', max_tokens: 16, messages });
+    for (const [path, type] of [
+      ['/v1/chat/completions', undefined],
+      ['/v1/messages', 'error'],
+    ] as const) {
+      const send = () =>
+        server.raw(path, {
+          body,
+          headers: { authorization: `Bearer ${clientKey}`, 'user-agent': `tool${path.length}/1.0` },
+        });
+      assert.equal((await send()).status, 200);
+      const { status, headers: told, text } = await send();
+      assert.deepEqual([status, Number(told['retry-after']) > 50], [429, true]);
+      assert.equal(JSON.parse(text).type, type);
+      assert.match(text, /limited to 1 requests a minute/);
+    }
+    assert.equal((await ask()).status, 200, 'a named key has limits of its own');
+  });
   it('is refused as soon as it is revoked', async () => {
     await start();
     assert.equal((await ask()).status, 200);

@@ -13,18 +13,20 @@ const keyOf = (limits: ClientKeyLimits, digest = 'd'): NamedClientKey => ({
 });
 
 describe('key limits', () => {
-  const setUp = (tokens = 0) => {
+  const setUp = (tokens = 0, perMinute = 0) => {
     const time = { nowMs: 0 };
     const admit = createKeyLimits({
       now: () => time.nowMs,
       tokensToday: () => tokens,
       defaultModel: () => 'qwen3-coder-plus',
       rates: createKeyRates(() => time.nowMs),
+      requestsPerMinute: () => perMinute,
+      programRates: createKeyRates(() => time.nowMs),
     });
     return {
       time,
-      admit: (...args: Parameters<typeof admit>) => {
-        const release = admit(...args);
+      admit: (key: NamedClientKey | undefined, model: string | undefined, userAgent?: string) => {
+        const release = admit(key, model, userAgent);
         assert.ok(!(release instanceof Promise), 'one process decides at once');
         return release;
       },
@@ -39,6 +41,30 @@ describe('key limits', () => {
     }
     return assert.fail('it was admitted');
   };
+
+  it('programs without a key of their own have the limit of the setting, each for itself', () => {
+    const { admit, time } = setUp(0, 2);
+    admit(undefined, 'm', 'Cline/3.1 linux');
+    admit(undefined, 'm', 'Cline/3.2');
+    const { code, retryAfterMs, message } = refusal(() => admit(undefined, 'm', 'Cline/3.1'));
+    assert.deepEqual([code, retryAfterMs], ['too_many_requests', 30_000]);
+    assert.match(message, /^Cline is limited to 2 requests a minute/);
+    admit(undefined, 'm', 'claude-cli/2.1');
+    admit(undefined, 'm');
+    // A named key has limits of its own.
+    for (let count = 0; count < 5; count++) admit(keyOf({}), 'm', 'Cline/3.1');
+    time.nowMs += 30_000;
+    admit(undefined, 'm', 'Cline/3.1');
+    refusal(() => admit(undefined, 'm', 'Cline/3.1'));
+  });
+
+  it('programs that make up names share one limit in the end', () => {
+    const { admit } = setUp(0, 1);
+    for (let number = 0; number < 100; number++) admit(undefined, 'm', `agent${number}`);
+    admit(undefined, 'm', 'one more');
+    refusal(() => admit(undefined, 'm', 'another'));
+    refusal(() => admit(undefined, 'm', 'agent7'));
+  });
 
   it('a key without limits, and no key at all, may do anything', () => {
     const { admit } = setUp(1e9);

@@ -38,6 +38,7 @@ describe('promises', () => {
     assert.deepEqual(listed, [
       ...Object.entries(limits).map(([name, limit]) => [name, value(name, limit)]),
       ['UPLOAD_LIMIT_MIB', value('Bytes', parseSettings({}, { port: 0 }).settings.uploadLimitBytes)],
+      ['REQUESTS_PER_MINUTE', parseSettings({}, { port: 0 }).settings.requestsPerMinute === 0 ? 'off' : 'on'],
     ]);
   });
 });

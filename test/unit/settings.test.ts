@@ -149,6 +149,14 @@ const rows: Readonly<Record<SettingName, Row>> = {
     bad: ['63', '65537', 'much', 100.5],
     read: (settings) => settings.uploadLimitBytes,
   },
+  REQUESTS_PER_MINUTE: {
+    good: [
+      ['0', 0],
+      ['60', 60],
+    ],
+    bad: ['-1', '100001', 'many', 1.5],
+    read: (settings) => settings.requestsPerMinute,
+  },
   QWEN_BASE_URL: {
     ...urls,
     good: [['https://q.example/', 'https://q.example/api/v1/oauth2/token']],
@@ -201,6 +209,7 @@ describe('settings', () => {
       logFileLimit: 20,
       usageRetentionDays: 365,
       uploadLimitBytes: 256 * 1024 * 1024,
+      requestsPerMinute: 0,
       oauth: {
         clientId: 'f0304373b74a44d2b584a3fb70ca9e56',
         clientSecret: undefined,

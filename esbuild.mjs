@@ -54,7 +54,7 @@ const lazyBoundary = {
 
 /**
  * `listhen` reaches these only for tunnels, certificates, the clipboard, its development server and questions on a terminal,
- * and the built-in ones (7 MB of memory) to serve HTTPS and to open a browser;
+ * and the built-in ones to serve HTTPS and to open a browser;
  * of `prom-client` nobody here uses summaries, pushing, clusters or its own list of metrics.
  */
 const neverUsed =

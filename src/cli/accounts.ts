@@ -1,4 +1,5 @@
-import type { AccountLimit, AccountState, AccountSummary, AddAccountInput, PlanFinding } from '../core/control.ts';
+import type { AccountLimit, AccountState, AccountSummary, AddAccountInput } from '../core/control.ts';
+import type { PlanFinding } from '../core/plan-search.ts';
 import { withFix } from '../core/with-fix.ts';
 import type { HostedProxy } from '../core/worker-protocol.ts';
 import { type SearchOptions, searchPlan } from './find.ts';

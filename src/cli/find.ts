@@ -1,4 +1,5 @@
-import type { PlanCandidate, PlanSearch, ProxyControl } from '../core/control.ts';
+import type { ProxyControl } from '../core/control.ts';
+import type { PlanCandidate, PlanSearch } from '../core/plan-search.ts';
 import { withFix } from '../core/with-fix.ts';
 import { withProxy } from './host.ts';
 import { asUsage, printJson, processTerminal, readKey, type Terminal } from './terminal.ts';

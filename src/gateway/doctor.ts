@@ -1,7 +1,7 @@
 import type { Account } from '../accounts/account.ts';
 import { candidatePlans, diagnose } from '../accounts/doctor.ts';
-import type { FindPlanInput, KeyDiagnosis, PlanCandidate, PlanFinding, PlanSearch } from '../core/control.ts';
 import { InputError } from '../core/input-error.ts';
+import type { FindPlanInput, KeyDiagnosis, PlanCandidate, PlanFinding, PlanSearch } from '../core/plan-search.ts';
 import type { Endpoints } from '../core/upstream.ts';
 import { type Plan, plan, planEndpoints, plans, validateBaseUrl } from '../upstream/plans.ts';
 import { checkedKey } from './account-input.ts';

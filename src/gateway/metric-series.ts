@@ -9,7 +9,9 @@ export function seriesOf<Label extends string, Series>(
   const known = new Map<string, Series>();
   return (labels) => {
     const key = Object.values(labels).join('\n');
-    const series = known.get(key) ?? make(labels);
+    const found = known.get(key);
+    if (found !== undefined) return found;
+    const series = make(labels);
     known.set(key, series);
     return series;
   };

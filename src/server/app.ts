@@ -220,17 +220,21 @@ export function createApp(options: AppOptions): RequestListener {
   return (request, response) => {
     const requestId = `req_${randomUUID().replaceAll('-', '')}`;
     visits.set(response, { request, response, requestId });
+    let known = exact.get(`${request.method} ${request.url}`);
     try {
       checkOrigin(request.headers, policy());
       checkTarget(request);
-      // The response knows that it has no body to send; a feed has no end to wait for.
-      if (request.method === 'HEAD' && request.url !== gatewayPaths.events) request.method = 'GET';
-      if (!exact.has(`${request.method} ${request.url}`)) request.url = normalisePath(request.url ?? '/');
+      if (known === undefined) {
+        request.url = normalisePath(request.url ?? '/');
+        const [path] = request.url.split('?', 1);
+        // The response knows that it has no body to send; a feed has no end to wait for.
+        if (request.method === 'HEAD' && path !== gatewayPaths.events) request.method = 'GET';
+        known = exact.get(`${request.method} ${path}`);
+      }
     } catch (thrown) {
       return answerError({ request, response, requestId }, errorsOf(request), toGatewayError(thrown));
     }
     if (allowCors({ request, response, requestId }, policy())) return;
-    const known = exact.get(`${request.method} ${request.url?.split('?', 1)[0]}`);
     if (known !== undefined) void known({ request, response, requestId, params: {} });
     else findRoute(request, response);
   };

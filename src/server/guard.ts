@@ -93,7 +93,9 @@ const digestOf = (value: string) => hash('sha256', value, 'buffer');
 const acceptedDigests = new Map<string, Buffer>();
 
 function digestOfAccepted(key: string): Buffer {
-  const digest = acceptedDigests.get(key) ?? digestOf(key);
+  const known = acceptedDigests.get(key);
+  if (known !== undefined) return known;
+  const digest = digestOf(key);
   if (acceptedDigests.size > 1_000) acceptedDigests.clear();
   acceptedDigests.set(key, digest);
   return digest;

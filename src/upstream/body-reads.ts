@@ -50,6 +50,10 @@ export function readBody(body: ByteStream, { signal, clock, idleMs }: BodyReadOp
   signal.addEventListener('abort', destroy, { once: true });
   if (signal.aborted) destroy();
 
+  const meaningOf = (error: unknown): unknown => {
+    if (signal.aborted) return signal.reason;
+    return isStalled ? stalled(idleMs, error) : classifyTransportError(error);
+  };
   const next = async (): Promise<Buffer | undefined> => {
     watchdog.touch();
     isWaiting = true;
@@ -60,9 +64,7 @@ export function readBody(body: ByteStream, { signal, clock, idleMs }: BodyReadOp
       if (read.done) return undefined;
       return Buffer.isBuffer(read.value) ? read.value : Buffer.from(read.value);
     } catch (error) {
-      if (signal.aborted) throw signal.reason;
-      if (isStalled) throw stalled(idleMs, error);
-      throw classifyTransportError(error);
+      throw meaningOf(error);
     } finally {
       isWaiting = false;
     }
@@ -91,9 +93,7 @@ export function readBody(body: ByteStream, { signal, clock, idleMs }: BodyReadOp
       if (signal.aborted) throw signal.reason;
       if (isStalled) throw stalled(idleMs);
     } catch (error) {
-      if (signal.aborted) throw signal.reason;
-      if (isStalled) throw stalled(idleMs, error);
-      throw classifyTransportError(error);
+      throw meaningOf(error);
     } finally {
       isWaiting = false;
     }

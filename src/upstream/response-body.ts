@@ -101,9 +101,9 @@ export class ResponseBody implements ByteStream {
   }
 
   #take(): Buffer | undefined {
-    const [first, ...others] = this.#reads;
+    const [first] = this.#reads;
     if (first === undefined) return undefined;
-    const taken = others.length === 0 ? first : Buffer.concat(this.#reads, this.#bytes);
+    const taken = this.#reads.length === 1 ? first : Buffer.concat(this.#reads, this.#bytes);
     const wasFull = this.#bytes >= highWaterBytes;
     this.#reads = [];
     this.#bytes = 0;

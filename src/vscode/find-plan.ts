@@ -1,5 +1,5 @@
 import * as vscode from 'vscode';
-import type { PlanAnswer, PlanCandidate, PlanFinding } from '../core/control.ts';
+import type { PlanAnswer, PlanCandidate, PlanFinding } from '../core/plan-search.ts';
 import { withFix } from '../core/with-fix.ts';
 import { add, askLabel } from './add-account.ts';
 import type { App } from './app.ts';

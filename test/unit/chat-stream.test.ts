@@ -1,28 +1,17 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
-import type { Dispatcher } from 'undici';
 import { GatewayError } from '../../src/core/errors.ts';
 import type { ByteStream } from '../../src/core/upstream.ts';
 import { ChatFold, foldChatStream } from '../../src/dialects/openai-chat/fold.ts';
 import { type ChatStream, openChatStream } from '../../src/upstream/chat-stream.ts';
 import { ResponseBody } from '../../src/upstream/response-body.ts';
+import { createDispatchController } from '../support/dispatch-controller.ts';
 import { createFakeClock } from '../support/fake-clock.ts';
-
-const controller: Dispatcher.DispatchController = {
-  aborted: false,
-  paused: false,
-  reason: null,
-  rawHeaders: null,
-  rawTrailers: null,
-  abort() {},
-  pause() {},
-  resume() {},
-};
 
 /** A body of these reads, as undici hands them over. */
 function bodyOf(reads: readonly Buffer[], error?: Error): ByteStream {
-  const body = new ResponseBody(controller);
+  const body = new ResponseBody(createDispatchController());
   void (async () => {
     for (const read of reads) {
       body.push(read);

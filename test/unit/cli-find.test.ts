@@ -3,7 +3,8 @@ import { describe, it } from 'mocha';
 import { searchPlan } from '../../src/cli/find.ts';
 import { readPassphrase } from '../../src/cli/passphrase.ts';
 import type { Terminal } from '../../src/cli/terminal.ts';
-import type { FindPlanInput, PlanFinding, ProxyControl } from '../../src/core/control.ts';
+import type { ProxyControl } from '../../src/core/control.ts';
+import type { FindPlanInput, PlanFinding } from '../../src/core/plan-search.ts';
 
 interface ScriptedTerminal extends Terminal {
   readonly said: readonly string[];

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'mocha';
 import { candidatePlans, diagnose } from '../../src/accounts/doctor.ts';
-import type { PlanAnswer } from '../../src/core/control.ts';
 import { type ErrorCode, errorScopes, GatewayError, type GatewayErrorOptions } from '../../src/core/errors.ts';
+import type { PlanAnswer } from '../../src/core/plan-search.ts';
 
 describe('plan doctor', () => {
   const planKeys = ['coding-intl', 'coding-cn', 'token-intl', 'token-cn'];

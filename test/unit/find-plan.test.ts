@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, describe, it } from 'mocha';
-import type { FindPlanInput } from '../../src/core/control.ts';
+import type { FindPlanInput } from '../../src/core/plan-search.ts';
 import type { Endpoints } from '../../src/core/upstream.ts';
 import { type Simulator, startSimulator } from '../simulator/simulator.ts';
 import { type ControlFixture, startControlFixture } from '../support/control-fixture.ts';

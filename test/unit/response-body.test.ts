@@ -1,25 +1,12 @@
 import assert from 'node:assert/strict';
-import type { Dispatcher } from 'undici';
 import { ResponseBody } from '../../src/upstream/response-body.ts';
+import { createDispatchController } from '../support/dispatch-controller.ts';
 
 /** Notes what the body asks of its connection. */
 function connection() {
   const asked: string[] = [];
   let refill: () => void = () => {};
-  const controller: Dispatcher.DispatchController = {
-    aborted: false,
-    paused: false,
-    reason: null,
-    rawHeaders: null,
-    rawTrailers: null,
-    abort: () => void asked.push('abort'),
-    pause: () => void asked.push('pause'),
-    resume() {
-      asked.push('resume');
-      refill();
-    },
-  };
-  const body = new ResponseBody(controller);
+  const body = new ResponseBody(createDispatchController(asked, () => refill()));
   return {
     body,
     asked,

@@ -5,6 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startNginx } from './peers/nginx.ts';
 import { startPortkey } from './peers/portkey.ts';
@@ -60,7 +61,11 @@ export const targets: readonly Target[] = [
 ];
 
 /** The server as it ships, with two accounts, a key and the ledger, in a home of its own. */
-export async function startOwn(upstreamPort: number, args: readonly string[]): Promise<RunningTarget> {
+export async function startOwn(
+  upstreamPort: number,
+  args: readonly string[],
+  onLine?: (line: string) => void,
+): Promise<RunningTarget> {
   const home = await mkdtemp(join(tmpdir(), 'qwen-proxy-bench-'));
   const env = { PATH: process.env.PATH ?? '', HOME: home, QWEN_PROXY_HOME: join(home, 'state') };
   for (const id of ['first', 'second']) {
@@ -78,6 +83,7 @@ export async function startOwn(upstreamPort: number, args: readonly string[]): P
     cwd: home,
     env: { ...env, PORT: '0', API_KEY: ownKey },
     headers: { authorization: `Bearer ${ownKey}` },
+    ...(onLine && { onLine }),
   });
   return {
     ...target,
@@ -93,6 +99,8 @@ export interface StartOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly headers: Readonly<Record<string, string>>;
   readonly command?: string;
+  /** Told every line of its output. */
+  readonly onLine?: (line: string) => void;
   /** Where it does not say on its first line of output that it listens. */
   readonly port?: number;
 }
@@ -111,6 +119,8 @@ export async function startListening(args: readonly string[], options: StartOpti
     if (said.length < 100_000) said += part.toString();
     if (readyAtMs === undefined && /listening on \S+:(\d+)/.test(said)) readyAtMs = performance.now();
   };
+  const { onLine } = options;
+  if (onLine) createInterface(child.stdout).on('line', onLine);
   child.stdout.on('data', note);
   child.stderr.on('data', note);
   const isGone = () => child.exitCode !== null || child.signalCode !== null;

@@ -36,5 +36,5 @@ export interface OpenedAnswer {
   document(events: readonly Buffer[]): JsonObject;
   /** The truthful last words of a stream that breaks off; none where the dialect's own do. */
   fail?(error: GatewayError): string | undefined;
-  readonly usage: Usage | undefined;
+  usage(): Usage | undefined;
 }

@@ -45,7 +45,7 @@ export interface ChatAnswer {
   readonly flow: ((options: ChatFlowOptions, write: ChatWrite) => Promise<void>) | undefined;
   /** What the events say instead of their bytes; absent where those have to be looked into. */
   readonly pour: ((sink: ChunkSink) => Promise<void>) | undefined;
-  readonly usage: Usage | undefined;
+  usage(): Usage | undefined;
   /** The model that was asked in the end. */
   readonly model: string;
 }
@@ -105,7 +105,7 @@ export function createChatLane(options: ChatLaneOptions): OpenChat {
     /** What models write in the wrong place, put right. */
     async function* repaired(edit: (event: Buffer) => Buffer, batchOptions: ChatPassOptions) {
       try {
-        const mayJoin = () => leaks.every(({ isOver }) => isOver === true) && batchOptions.mayJoin?.() === true;
+        const mayJoin = () => leaks.every(({ isOver }) => isOver?.() === true) && batchOptions.mayJoin?.() === true;
         for await (const batch of stream.batches({ ...batchOptions, mayJoin }))
           yield leaks.reduce<readonly Buffer[]>((events, { push }) => events.flatMap(push), batch).map(edit);
       } catch (error) {
@@ -132,9 +132,7 @@ export function createChatLane(options: ChatLaneOptions): OpenChat {
                 text: (text, mould) => sink.text(text, mould),
                 chunk: (chunk) => sink.chunk(mendChunk(chunk)),
               }),
-      get usage() {
-        return stream.usage;
-      },
+      usage: stream.usage,
     };
   };
 }

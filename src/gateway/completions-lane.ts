@@ -47,9 +47,7 @@ export function createCompletionsLane(
       },
       end: () => 'data: [DONE]\n\n',
       document: foldCompletionStream,
-      get usage() {
-        return answer.usage;
-      },
+      usage: answer.usage,
     };
   };
 }

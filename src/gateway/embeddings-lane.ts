@@ -59,7 +59,7 @@ export function createEmbeddingsLane(options: ChatLaneOptions): (attempt: Attemp
         model: request.model ?? lease.model,
         usage: { prompt_tokens: inputTokens, total_tokens: inputTokens },
       }),
-      usage: { inputTokens, outputTokens: 0, cachedTokens: 0, reasoningTokens: 0 },
+      usage: () => ({ inputTokens, outputTokens: 0, cachedTokens: 0, reasoningTokens: 0 }),
     };
   };
 }

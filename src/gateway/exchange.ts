@@ -19,7 +19,7 @@ export interface Exchange {
   /** Name of the client key, where it has one of its own. */
   readonly clientKey?: string | undefined;
   /** True once headers have gone out: from then on failures travel in the stream. */
-  readonly isOpen: boolean;
+  isOpen(): boolean;
   /** Sends the headers of a successful event stream. */
   openStream(): void;
   /** Sends a sign of life, and the headers before it; nothing while the client is behind with its reading. */

@@ -126,7 +126,7 @@ export function createGateway(options: GatewayOptions): Gateway {
         } else {
           const document = await (answer.whole?.() ?? collected(answer));
           isDelivering = true;
-          await deliverJson(call, document, answer.usage);
+          await deliverJson(call, document, answer.usage());
         }
         pool.report(lease, { kind: 'answered' });
         return undefined;
@@ -158,7 +158,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   }
 
   async function deliverStream({ request, exchange, touch, finish }: Call, answer: OpenedAnswer): Promise<void> {
-    if (!exchange.isOpen) exchange.openStream();
+    if (!exchange.isOpen()) exchange.openStream();
     const { includeUsage } = request;
     const write = (bytes: Buffer) => {
       touch();
@@ -170,7 +170,7 @@ export function createGateway(options: GatewayOptions): Gateway {
         const [only] = batch;
         if (only !== undefined) await write(batch.length === 1 ? only : Buffer.concat(batch));
       }
-    await finish({ outcome: 'answered', status: 200, usage: answer.usage });
+    await finish({ outcome: 'answered', status: 200, usage: answer.usage() });
     await exchange.endStream(answer.end());
   }
 
@@ -190,12 +190,12 @@ export function createGateway(options: GatewayOptions): Gateway {
     const { status, headers, body } = dialect.encodeError(error, context);
     if (error.code === 'client_gone') return finish({ outcome: 'aborted', status, error: error.code });
     await finish(
-      exchange.isOpen
+      exchange.isOpen()
         ? { outcome: 'cut', status: 200, error: error.code }
         : { outcome: 'failed', status, error: error.code },
     );
     try {
-      if (exchange.isOpen) {
+      if (exchange.isOpen()) {
         const lastWords = begun?.fail?.(error) ?? dialect.encodeStreamError(error, exchange.requestId);
         await (dialect.breaksFailedStreams ? exchange.breakStream(lastWords) : exchange.endStream(lastWords));
       } else await exchange.sendJson(status, headers, body);

@@ -66,7 +66,7 @@ export function createInspector(): Inspector {
         ...found.request,
         calls: found.calls.map(({ call, events }) => ({ ...call, events: events.list() })),
         events: found.events.list(),
-        eventsLeftOut: found.events.leftOut,
+        eventsLeftOut: found.events.leftOut(),
       };
     },
     aroundGateway: (gateway) => ({
@@ -141,9 +141,7 @@ function watchedExchange(exchange: Exchange, { request, events }: Kept): Exchang
     passedHeaders: exchange.passedHeaders,
     ...(exchange.traceHeaders && { traceHeaders: exchange.traceHeaders }),
     clientKey: exchange.clientKey,
-    get isOpen() {
-      return exchange.isOpen;
-    },
+    isOpen: exchange.isOpen,
     openStream() {
       request.status = 200;
       exchange.openStream();

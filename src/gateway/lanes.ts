@@ -85,9 +85,7 @@ function nativeChat(answer: ChatAnswer, { request: { model } }: Attempt): Opened
             await pour(fold);
             return fold.result();
           },
-    get usage() {
-      return answer.usage;
-    },
+    usage: answer.usage,
   };
 }
 
@@ -113,7 +111,8 @@ function translated(
     return events.map((event) => encoder.encode(event)).join('');
   };
   const finish = async () => {
-    if (answer.usage !== undefined) return tokens.learn(translation.chat, answer.model, answer.usage);
+    const told = answer.usage();
+    if (told !== undefined) return tokens.learn(translation.chat, answer.model, told);
     usage = await tokens.estimate(translation.chat, answer.model, said.join(''));
     encoder.encode({ type: 'usage', usage });
   };
@@ -142,9 +141,7 @@ function translated(
       return encoder.result();
     },
     fail: (error) => encoder.fail(error),
-    get usage() {
-      return answer.usage ?? usage;
-    },
+    usage: () => answer.usage() ?? usage,
   };
 }
 

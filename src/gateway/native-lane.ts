@@ -116,15 +116,13 @@ export function createNativeLane(surface: NativeSurface, options: NativeLaneOpti
             yield edited;
           }
         },
-        end: () => edit(stream.last).toString(),
-        document: (events) => surface.fold([...events, edit(stream.last)]),
+        end: () => edit(stream.last()).toString(),
+        document: (events) => surface.fold([...events, edit(stream.last())]),
         ...(surface.fail && {
           fail: (error) =>
             first === undefined || last === undefined ? undefined : surface.fail?.(error, { first, last }),
         }),
-        get usage() {
-          return stream.usage;
-        },
+        usage: stream.usage,
       };
     },
 

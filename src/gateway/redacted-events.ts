@@ -15,7 +15,7 @@ export interface RedactedEvents {
   /** What was no event stream is a document. */
   end(): void;
   list(): readonly Redacted[];
-  readonly leftOut: number;
+  leftOut(): number;
 }
 
 export function createRedactedEvents(): RedactedEvents {
@@ -54,9 +54,7 @@ export function createRedactedEvents(): RedactedEvents {
       if (text.trim() !== '') add(redactText(text));
     },
     list: () => events,
-    get leftOut() {
-      return leftOut;
-    },
+    leftOut: () => leftOut,
   };
 }
 

@@ -27,7 +27,7 @@ export interface RequestFeedOptions {
 
 export function createRequestFeed({ clock, onChange }: RequestFeedOptions): RequestFeed {
   /** What is open is written down when somebody is told of it: it takes steps many times as often. */
-  const records = new Map<string, RequestRecord | TracedRequest>();
+  const records: (RequestRecord | TracedRequest)[] = [];
   let changed: Set<string> | undefined;
 
   const announce = (id: string) => {
@@ -35,40 +35,46 @@ export function createRequestFeed({ clock, onChange }: RequestFeedOptions): Requ
     changed = new Set([id]);
     void clock.sleep(gatherMs).then(
       () => {
-        const due = [...(changed ?? [])].flatMap((each) => records.get(each) ?? []).map(written);
+        const due = records.filter((kept) => changed?.has(idOf(kept))).map(written);
         changed = undefined;
         if (due.length > 0) onChange(due);
       },
       () => {},
     );
   };
-  const oldestEnded = (): string | undefined => {
-    for (const [id, kept] of records) if (!('trace' in kept) && kept.state !== 'open') return id;
-    return undefined;
-  };
   const written = (kept: RequestRecord | TracedRequest): RequestRecord =>
     'trace' in kept ? recordOf(kept, clock.now()) : kept;
-  const keep = (id: string, record: RequestRecord | TracedRequest) => {
-    records.set(id, record);
-    if (records.size > keptRequests) records.delete(oldestEnded() ?? id);
-    announce(id);
+  /** `at` is where an older record of the request stands; -1 = nowhere. */
+  const keep = (at: number, record: RequestRecord | TracedRequest) => {
+    if (at !== -1) records[at] = record;
+    else records.push(record);
+    if (records.length > keptRequests) {
+      const oldestEnded = records.findIndex((kept) => !('trace' in kept) && kept.state !== 'open');
+      records.splice(oldestEnded === -1 ? records.length - 1 : oldestEnded, 1);
+    }
+    announce(idOf(record));
   };
 
   return {
     note(traced, ending) {
-      const { requestId } = traced.exchange;
-      keep(requestId, ending === undefined ? traced : recordOf(traced, clock.now(), ending));
+      keep(records.lastIndexOf(traced), ending === undefined ? traced : recordOf(traced, clock.now(), ending));
     },
     adopt(told) {
-      for (const record of told) keep(record.id, record);
+      for (const record of told)
+        keep(
+          records.findIndex((kept) => idOf(kept) === record.id),
+          record,
+        );
     },
     abandonOpen() {
-      for (const record of [...records.values()].map(written))
-        if (record.state === 'open') keep(record.id, { ...record, state: 'cut' });
+      for (const [at, record] of records.map(written).entries())
+        if (record.state === 'open') keep(at, { ...record, state: 'cut' });
     },
-    list: () => [...records.values()].map(written),
+    list: () => records.map(written),
   };
 }
+
+const idOf = (kept: RequestRecord | TracedRequest) => ('trace' in kept ? kept.exchange.requestId : kept.id);
 
 /** What is known of a request at this step. */
 export function recordOf(

@@ -219,7 +219,6 @@ export function createApp(options: AppOptions): RequestListener {
   const findRoute = createLazyRouter(routes);
   return (request, response) => {
     const requestId = `req_${randomUUID().replaceAll('-', '')}`;
-    visits.set(response, { request, response, requestId });
     let known = exact.get(`${request.method} ${request.url}`);
     try {
       checkOrigin(request.headers, policy());
@@ -235,12 +234,16 @@ export function createApp(options: AppOptions): RequestListener {
       return answerError({ request, response, requestId }, errorsOf(request), toGatewayError(thrown));
     }
     if (allowCors({ request, response, requestId }, policy())) return;
-    if (known !== undefined) void known({ request, response, requestId, params: {} });
-    else findRoute(request, response);
+    if (known !== undefined) return void known({ request, response, requestId, params: {} });
+    visits.set(response, { request, response, requestId });
+    findRoute(request, response);
   };
 }
 
-/** The visit travels beside the response: h3 types its node objects as HTTP/1 or HTTP/2, and ids are not the client's to choose. */
+/**
+ * The visit travels beside the response: h3 types its node objects as HTTP/1 or HTTP/2, and ids are not the client's to choose.
+ * Only where a path has to be matched: a value that leads back to its key outlives it until the next full collection.
+ */
 const visits = new WeakMap<object, Omit<Visit, 'params'>>();
 
 function visitOf(response: object, params: Readonly<Record<string, string>> = {}): Visit {

@@ -8,7 +8,7 @@ export interface ByteCollector {
   /** Everything that was added. */
   all(): Buffer;
   /** Pieces of memory that it holds. */
-  readonly blocks: number;
+  countBlocks(): number;
 }
 
 /**
@@ -47,8 +47,6 @@ export function createByteCollector(): ByteCollector {
       const [only] = blocks;
       return blocks.length === 1 && only !== undefined ? only : Buffer.concat(blocks);
     },
-    get blocks() {
-      return blocks.length + (open === undefined ? 0 : 1);
-    },
+    countBlocks: () => blocks.length + (open === undefined ? 0 : 1),
   };
 }

@@ -17,12 +17,13 @@ const lingerMs = 2_000;
  * with two lengths, or with one in a form that another server might read otherwise, end here too (RFC 9112, section 11.2).
  */
 export function answerMalformed(server: Server): void {
-  const open = new WeakMap<Duplex, Set<ServerResponse>>();
+  const open = new WeakMap<Duplex, ServerResponse[]>();
   const isRefused = new WeakSet<Duplex>();
   server.on('request', ({ socket }, response) => {
-    const responses = open.get(socket) ?? new Set();
-    open.set(socket, responses.add(response));
-    response.once('close', () => responses.delete(response));
+    const responses = open.get(socket) ?? [];
+    if (responses.length === 0) open.set(socket, responses);
+    responses.push(response);
+    response.once('close', () => responses.splice(responses.indexOf(response), 1));
   });
   server.on('clientError', (error: Error & { readonly code?: string }, socket) => {
     if (isRefused.has(socket)) return;

@@ -1,6 +1,8 @@
+import { Slots } from '../core/slots.ts';
+
 /** Requests that a signal ends: one listener for all, because `AbortSignal.any` costs each of them 20 µs. */
-export function openUntil(stopping: AbortSignal): Set<AbortController> {
-  const open = new Set<AbortController>();
+export function openUntil(stopping: AbortSignal): Slots<AbortController> {
+  const open = new Slots<AbortController>();
   const end = () => {
     for (const each of open) each.abort(stopping.reason);
   };

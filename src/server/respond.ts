@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { GatewayError } from '../core/errors.ts';
 import type { JsonObject } from '../core/json.ts';
+import type { Slots } from '../core/slots.ts';
 import type { Exchange } from '../gateway/exchange.ts';
 import { passedHeaders } from './passed-headers.ts';
 import { sessionHeader } from './session-header.ts';
@@ -11,7 +12,7 @@ export interface NodeExchangeOptions {
   readonly response: ServerResponse;
   readonly requestId: string;
   /** The requests that end when the server stops. */
-  readonly open: Set<AbortController>;
+  readonly open: Slots<AbortController>;
   /** Name of the client key that was sent, where it has one. */
   readonly clientKey?: string | undefined;
   /** A client that takes nothing of what waits for it is given up after this long. */
@@ -31,11 +32,11 @@ export interface NodeExchange extends Exchange {
 export function createNodeExchange(options: NodeExchangeOptions): NodeExchange {
   const { request, response, requestId, open, clientKey, clientStallMs } = options;
   const ended = new AbortController();
-  open.add(ended);
+  const slot = open.add(ended);
   const closed = new Promise<void>((resolve) => {
     response.once('close', () => {
       // `close` comes after a complete answer too; then nobody waits for the signal any more.
-      open.delete(ended);
+      open.remove(slot);
       if (!response.writableFinished) ended.abort(clientGone());
       resolve();
     });
@@ -65,9 +66,7 @@ export function createNodeExchange(options: NodeExchangeOptions): NodeExchange {
     traceHeaders: traceHeaders(request.headers),
     clientKey,
     closed,
-    get isOpen() {
-      return response.headersSent;
-    },
+    isOpen: () => response.headersSent,
     openStream,
     ping(text) {
       openStream();

@@ -28,7 +28,8 @@ export interface UploadBudget {
 
 /** @param limitBytes asked for each time: it is a setting */
 export function createUploadBudget(limitBytes: () => number): UploadBudget {
-  const held = new Map<IncomingMessage, number>();
+  /** Of the body that each request holds. Not a `Map`, which would keep requests in the tables that it outgrew, see `Slots`. */
+  const held = new WeakMap<IncomingMessage, number>();
   let takenBytes = 0;
   const refusal = () =>
     new GatewayError('too_many_requests', `All request bodies together are larger than ${formatBytes(limitBytes())}.`, {

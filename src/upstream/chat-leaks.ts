@@ -21,7 +21,7 @@ export interface LeakEditor {
   /** What is held when the stream ends without a finish reason. */
   flush(): readonly Buffer[];
   /** From here on every event passes, and several may come in one piece. */
-  readonly isOver?: boolean;
+  isOver?(): boolean;
 }
 
 /**

@@ -41,7 +41,7 @@ export interface ChatStream {
    * @throws as `batches` does.
    */
   pour(sink: ChunkSink): Promise<void>;
-  readonly usage: Usage | undefined;
+  usage(): Usage | undefined;
 }
 
 /**
@@ -128,9 +128,9 @@ export async function openChatStream(response: UpstreamResponse, options: ChatSt
   };
 
   return {
-    get usage() {
-      return usage;
-    },
+    // No getter: one that closes over something makes a hidden class for each object, in the old space, and with it all
+    // that it closes over stays until the next full collection.
+    usage: () => usage,
     async *batches(options) {
       const { includeUsage, edit = (event) => event } = options;
       const passedOf = createChatPasser({ ...options, note, isDone: () => isDone });

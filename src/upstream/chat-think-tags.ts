@@ -119,9 +119,7 @@ export function createThinkTagEditor(): LeakEditor {
   return {
     push,
     flush: () => flush(),
-    get isOver() {
-      return state === 'over';
-    },
+    isOver: () => state === 'over',
   };
 }
 

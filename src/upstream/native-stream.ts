@@ -34,8 +34,8 @@ export interface NativeStream {
    */
   batches(): AsyncGenerator<readonly Buffer[], void>;
   /** The event that ended the answer, once `batches` has ended well. */
-  readonly last: Buffer;
-  readonly usage: Usage | undefined;
+  last(): Buffer;
+  usage(): Usage | undefined;
 }
 
 /**
@@ -96,12 +96,8 @@ export async function openNativeStream(
   }
 
   return {
-    get last() {
-      return last ?? Buffer.alloc(0);
-    },
-    get usage() {
-      return usage;
-    },
+    last: () => last ?? Buffer.alloc(0),
+    usage: () => usage,
     async *batches() {
       try {
         yield held;

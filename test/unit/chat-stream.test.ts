@@ -75,7 +75,7 @@ async function tellOf(body: ByteStream, way: string): Promise<Told> {
     () => undefined,
     (thrown) => (thrown instanceof GatewayError ? thrown.code : String(thrown)),
   );
-  return { text, error, usage: stream.usage };
+  return { text, error, usage: stream.usage() };
 }
 
 async function foldOf(body: ByteStream): Promise<unknown> {

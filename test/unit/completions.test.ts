@@ -187,8 +187,8 @@ describe('completions', () => {
       );
     });
     it('a stop of the client’s is told from a fence', () => {
-      assert.equal(trim(['a;'], { stops: [';'] }).isStopped, true);
-      assert.equal(trim(['```\na\n```']).isStopped, false);
+      assert.equal(trim(['a;'], { stops: [';'] }).isStopped(), true);
+      assert.equal(trim(['```\na\n```']).isStopped(), false);
     });
     it('any text that is neither fenced nor an echo comes out as it went in', () =>
       fc.assert(

@@ -12,7 +12,7 @@ export interface EdgeTrimmer {
   /** What was held back. */
   end(): string;
   /** A stop text of the client's was met; nothing comes after it. */
-  readonly isStopped: boolean;
+  isStopped(): boolean;
 }
 
 const fence = '```';
@@ -83,9 +83,7 @@ export function createEdgeTrimmer({ prefix, stops }: EdgeTrimmerOptions): EdgeTr
       return advance(false);
     },
     end: () => (phase === 'over' ? '' : advance(true)),
-    get isStopped() {
-      return isStopped;
-    },
+    isStopped: () => isStopped,
   };
 }
 

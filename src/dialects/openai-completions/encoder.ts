@@ -29,7 +29,7 @@ export function createCompletionEncoder(answer: AnswerFacts, options: Completion
     whole += text;
     return text === '' ? '' : chunk({ choices: [choice(text, null)] });
   };
-  const reasonOf = (reason: FinishReason) => (trimmer.isStopped || reason === 'tool_calls' ? 'stop' : reason);
+  const reasonOf = (reason: FinishReason) => (trimmer.isStopped() || reason === 'tool_calls' ? 'stop' : reason);
 
   return {
     encode(event: ChatEvent) {

@@ -3,7 +3,8 @@ export interface UpstreamRequest {
   readonly method: 'GET' | 'POST';
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body?: string | Uint8Array;
+  /** In one piece or several, which are sent one after the other. */
+  readonly body?: string | Uint8Array | readonly Uint8Array[];
 }
 
 /** Bytes that arrive as they are read; a Node `Readable` is one. */
@@ -63,4 +64,10 @@ export async function readText(body: ByteStream, limitBytes: number): Promise<st
     if (bytes >= limitBytes) break;
   }
   return text + decoder.decode();
+}
+
+/** A request's body as text. */
+export function bodyText(body: UpstreamRequest['body']): string {
+  if (body === undefined || typeof body === 'string') return body ?? '';
+  return Buffer.concat(body instanceof Uint8Array ? [body] : body).toString('utf8');
 }

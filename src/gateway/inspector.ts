@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import type { InspectedCall, InspectedRequest, Redacted } from '../core/activity.ts';
+import type { InspectedCall, InspectedRequest } from '../core/activity.ts';
 import { redactHeaders, redactObject } from '../core/redact.ts';
-import type { UpstreamRequest, UpstreamResponse } from '../core/upstream.ts';
+import { bodyText, type UpstreamRequest, type UpstreamResponse } from '../core/upstream.ts';
 import type { Attempt, OpenedAnswer } from './attempt.ts';
 import type { Exchange } from './exchange.ts';
 import type { Gateway } from './gateway.ts';
@@ -99,7 +99,7 @@ export function createInspector(): Inspector {
         method: request.method,
         headers: redactHeaders(request.headers),
         events: [],
-        ...(request.body !== undefined && { body: redactBody(request.body) }),
+        ...(request.body !== undefined && { body: redactText(bodyText(request.body)) }),
       };
       store.kept.calls.push({ call, events });
       const response = await send(request, signal);
@@ -108,10 +108,6 @@ export function createInspector(): Inspector {
       return { ...response, body: watchedBody(response.body, events) };
     },
   };
-}
-
-function redactBody(body: string | Uint8Array): Redacted {
-  return redactText(typeof body === 'string' ? body : new TextDecoder().decode(body));
 }
 
 /** The same bytes, seen as they pass. */

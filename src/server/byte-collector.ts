@@ -4,11 +4,17 @@ const blockBytes = 64 * 1024;
 
 /** A body as it comes, in no more memory than about its length. */
 export interface ByteCollector {
+  /** The part is the collector's from now on. */
   add(part: Buffer): void;
-  /** Everything that was added. */
+  /** Everything that was added, once. */
   all(): Buffer;
   /** Pieces of memory that it holds. */
   countBlocks(): number;
+}
+
+/** What has been copied is given back at once: V8 collects the whole heap for so many megabytes outside of it. */
+function free({ buffer, byteLength }: Buffer): void {
+  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0);
 }
 
 /**
@@ -45,7 +51,10 @@ export function createByteCollector(): ByteCollector {
     all() {
       close();
       const [only] = blocks;
-      return blocks.length === 1 && only !== undefined ? only : Buffer.concat(blocks);
+      if (blocks.length === 1 && only !== undefined) return only;
+      const whole = Buffer.concat(blocks);
+      for (const block of blocks) free(block);
+      return whole;
     },
     countBlocks: () => blocks.length + (open === undefined ? 0 : 1),
   };

@@ -1,6 +1,6 @@
 import { systemClock } from '../core/clock.ts';
 import { isJsonObject, type JsonObject, objectField, objectItems, parseJson, stringField } from '../core/json.ts';
-import type { UpstreamRequest, UpstreamResponse } from '../core/upstream.ts';
+import { bodyText, type UpstreamRequest, type UpstreamResponse } from '../core/upstream.ts';
 
 /** A pause between chunks, so that a stream looks like one. */
 const chunkPauseMs = 15;
@@ -11,7 +11,7 @@ const chunkPauseMs = 15;
  * `demo tool`: an agent that is tried out with it must not start to act.
  */
 export async function sendToDemo(request: UpstreamRequest, signal: AbortSignal): Promise<UpstreamResponse> {
-  const body = parseJson(String(request.body ?? ''));
+  const body = parseJson(bodyText(request.body));
   if (!request.url.endsWith('/chat/completions') || !isJsonObject(body))
     return json(404, { error: { message: 'The demo serves chat completions only.', code: 'not_found' } });
   const chunks = demoChunks(body);

@@ -95,8 +95,9 @@ function dispatch(dispatcher: Dispatcher, request: UpstreamRequest, signal: Abor
         origin,
         path: pathname + search,
         method: request.method,
-        headers: { 'accept-encoding': 'identity', ...request.headers },
-        body: request.body ?? null,
+        headers: { 'accept-encoding': 'identity', ...request.headers, ...lengthOf(request.body) },
+        // undici takes iterables, and says so in its documentation alone.
+        body: (request.body ?? null) as string | Uint8Array | null,
       },
       {
         onRequestStart(started) {
@@ -115,6 +116,12 @@ function dispatch(dispatcher: Dispatcher, request: UpstreamRequest, signal: Abor
       },
     );
   });
+}
+
+/** undici knows the length of one piece; of several it would send them in chunks. */
+function lengthOf(body: UpstreamRequest['body']): { readonly 'content-length'?: string } {
+  if (body === undefined || typeof body === 'string' || body instanceof Uint8Array) return {};
+  return { 'content-length': String(body.reduce((bytes, piece) => bytes + piece.length, 0)) };
 }
 
 const toError = (reason: unknown): Error => (reason instanceof Error ? reason : new Error(String(reason)));

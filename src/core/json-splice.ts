@@ -3,8 +3,10 @@
  * from the bytes it came in, which costs 1 ms of such a body where writing all of it anew costs 5. And not even copied where
  * it is long: memory outside the heap makes V8 collect all of that, which cost 1 ms for each megabyte.
  */
-import { isJsonObject, type JsonObject } from './json.ts';
+import type { JsonObject } from './json.ts';
+import { bodyFromSource, sourceOf } from './json-source.ts';
 import { stringEnd } from './lazy-json.ts';
+import type { BodyInPieces } from './upstream.ts';
 
 interface Range {
   readonly start: number;
@@ -16,25 +18,18 @@ interface Field extends Range {
   readonly items: readonly Range[];
 }
 
-/** In smaller bodies the search costs what it saves. */
-const smallestBytes = 16_384;
-
-const sources = new WeakMap<JsonObject, Buffer>();
-
-/** Remembers the bytes that an object was parsed from. They must not change. */
-export function rememberSource(value: unknown, bytes: Buffer): void {
-  if (bytes.length >= smallestBytes && isJsonObject(value)) sources.set(value, bytes);
-}
-
-/** A longer piece of the source stands in the result as it is. */
+/**
+ * A longer piece of the source stands in the result as it is. More than a socket takes at once: whoever sends it waits until
+ * it has gone.
+ */
 const longPieceBytes = 65_536;
 
 /**
  * `JSON.stringify(edited)` in bytes, as one piece or several; fields, and items of array fields, that are `original`'s own
  * values keep theirs.
  */
-export function spliceJson(edited: JsonObject, original: JsonObject): Buffer | readonly Buffer[] {
-  const bytes = sources.get(original);
+export function spliceJson(edited: JsonObject, original: JsonObject): Buffer | BodyInPieces {
+  const bytes = sourceOf(original);
   if (bytes === undefined) return Buffer.from(JSON.stringify(edited));
   const fields = fieldsOf(bytes);
   const parts: Buffer[] = [];
@@ -79,11 +74,14 @@ export function spliceJson(edited: JsonObject, original: JsonObject): Buffer | r
   }
   take();
   parts.push(Buffer.from(`${written}}`));
-  return joined(parts);
+  const [only, ...others] = joined(parts);
+  return only !== undefined && others.length === 0 ? only : bodyFromSource(original, [only ?? empty, ...others]);
 }
 
+const empty = Buffer.alloc(0);
+
 /** The same pieces, with all short ones between two long ones in one. */
-function joined(parts: readonly Buffer[]): Buffer | readonly Buffer[] {
+function joined(parts: readonly Buffer[]): readonly Buffer[] {
   const pieces: Buffer[] = [];
   let short: Buffer[] = [];
   const join = () => {
@@ -97,8 +95,7 @@ function joined(parts: readonly Buffer[]): Buffer | readonly Buffer[] {
       pieces.push(part);
     }
   join();
-  const [only] = pieces;
-  return pieces.length === 1 && only !== undefined ? only : pieces;
+  return pieces;
 }
 
 /** Where the fields of a valid JSON object lie; of a name that stands twice the last, as in `JSON.parse`. */

@@ -88,6 +88,7 @@ function defineLate(holder: object, name: string, bytes: Buffer): void {
 }
 
 function decode(literal: Buffer): unknown {
+  if (literal.length === 0) throw new Error('A text of a request was read after its end.');
   try {
     return JSON.parse(literal.toString('utf8'));
   } catch (cause) {

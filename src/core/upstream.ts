@@ -3,8 +3,17 @@ export interface UpstreamRequest {
   readonly method: 'GET' | 'POST';
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
-  /** In one piece or several, which are sent one after the other. */
-  readonly body?: string | Uint8Array | readonly Uint8Array[];
+  readonly body?: string | Uint8Array | BodyInPieces;
+}
+
+/** A body that is sent piece by piece. */
+export interface BodyInPieces {
+  readonly pieces: readonly Uint8Array[];
+  /**
+   * To be called before they are sent; what it returns, when all of them have been: their memory may then serve another
+   * request.
+   */
+  lend(): () => void;
 }
 
 /** Bytes that arrive as they are read; a Node `Readable` is one. */
@@ -69,5 +78,5 @@ export async function readText(body: ByteStream, limitBytes: number): Promise<st
 /** A request's body as text. */
 export function bodyText(body: UpstreamRequest['body']): string {
   if (body === undefined || typeof body === 'string') return body ?? '';
-  return Buffer.concat(body instanceof Uint8Array ? [body] : body).toString('utf8');
+  return Buffer.concat(body instanceof Uint8Array ? [body] : body.pieces).toString('utf8');
 }

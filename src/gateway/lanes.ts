@@ -2,6 +2,7 @@ import type { Logger } from '../core/contracts.ts';
 import type { GenerationRequest, Translation } from '../core/dialect.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { JsonObject } from '../core/json.ts';
+import { keepSource } from '../core/json-source.ts';
 import type { WireFormat } from '../core/upstream.ts';
 import type { Usage } from '../core/usage.ts';
 import { ChatFold, foldChatStream } from '../dialects/openai-chat/fold.ts';
@@ -112,7 +113,10 @@ function translated(
   };
   const finish = async () => {
     const told = answer.usage();
-    if (told !== undefined) return tokens.learn(translation.chat, answer.model, told);
+    if (told !== undefined) {
+      if (tokens.learn(translation.chat, answer.model, told)) keepSource(request.body);
+      return;
+    }
     usage = await tokens.estimate(translation.chat, answer.model, said.join(''));
     encoder.encode({ type: 'usage', usage });
   };

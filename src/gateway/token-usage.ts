@@ -12,8 +12,11 @@ export interface TokenUsage {
   count(chat: JsonObject, model: string): Promise<{ readonly tokens: number; readonly isEstimate: boolean }>;
   /** The usage of an answer. @param output all that the model said. */
   estimate(chat: JsonObject, model: string, output: string): Promise<Usage>;
-  /** Compares counts with what the upstream says, now and then, once counts are asked for at all. */
-  learn(chat: JsonObject, model: string, usage: Usage): void;
+  /**
+   * Compares counts with what the upstream says, now and then, once counts are asked for at all.
+   * @returns whether the body is read on afterwards
+   */
+  learn(chat: JsonObject, model: string, usage: Usage): boolean;
   dispose(): Promise<void>;
 }
 
@@ -46,8 +49,9 @@ export function createTokenUsage(counter: TokenCounter, logger: Logger): TokenUs
       return { inputTokens: input.tokens, outputTokens, cachedTokens: 0, reasoningTokens: 0 };
     },
     learn(chat, model, { inputTokens }) {
-      if (!isUsed || inputTokens === 0 || answers++ % learnedOf !== 0) return;
+      if (!isUsed || inputTokens === 0 || answers++ % learnedOf !== 0) return false;
       counter.count(chat, model).then(({ uncorrected }) => counter.learn(model, uncorrected, inputTokens), failed);
+      return true;
     },
     dispose: () => counter.dispose(),
   };

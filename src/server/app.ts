@@ -7,6 +7,7 @@ import type { Dialect, ErrorDialect } from '../core/dialect.ts';
 import { GatewayError, toGatewayError } from '../core/errors.ts';
 import { gatewayPaths } from '../core/gateway-protocol.ts';
 import type { JsonObject } from '../core/json.ts';
+import { releaseSource } from '../core/json-source.ts';
 import type { ProxySettings } from '../core/settings.ts';
 import type { Gateway } from '../gateway/gateway.ts';
 import {
@@ -139,8 +140,10 @@ export function createApp(options: AppOptions): RequestListener {
           });
         options.onOpenRequests(++openRequests);
         let release = () => {};
+        let body: JsonObject | undefined;
         try {
           const decoded = dialect.decodeRequest(await readBody(request, bodyLimitBytes), options.settings());
+          body = decoded.body;
           checkModelName(decoded.model);
           // It hears from now on whether the client goes away.
           const exchange = createNodeExchange({
@@ -157,6 +160,7 @@ export function createApp(options: AppOptions): RequestListener {
           await exchange.closed;
         } finally {
           release();
+          if (body !== undefined) releaseSource(body);
           options.onOpenRequests(--openRequests);
         }
       });

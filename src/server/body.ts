@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
 import type { Transform } from 'node:stream';
 import { GatewayError } from '../core/errors.ts';
-import { rememberSource } from '../core/json-splice.ts';
+import { rememberSource } from '../core/json-source.ts';
 import { restore, skeletonOf } from '../core/lazy-json.ts';
 import { createByteCollector } from './byte-collector.ts';
 import { formatBytes } from './format-bytes.ts';

@@ -1,3 +1,5 @@
+import { giveBack } from '../core/json-source.ts';
+
 /** Parts at least this long are kept as they come, with the memory they lie in. */
 const longPartBytes = 16 * 1024;
 const blockBytes = 64 * 1024;
@@ -10,11 +12,6 @@ export interface ByteCollector {
   all(): Buffer;
   /** Pieces of memory that it holds. */
   countBlocks(): number;
-}
-
-/** What has been copied is given back at once: V8 collects the whole heap for so many megabytes outside of it. */
-function free({ buffer, byteLength }: Buffer): void {
-  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0);
 }
 
 /**
@@ -53,7 +50,7 @@ export function createByteCollector(): ByteCollector {
       const [only] = blocks;
       if (blocks.length === 1 && only !== undefined) return only;
       const whole = Buffer.concat(blocks);
-      for (const block of blocks) free(block);
+      for (const block of blocks) giveBack(block);
       return whole;
     },
     countBlocks: () => blocks.length + (open === undefined ? 0 : 1),

@@ -1,7 +1,7 @@
 import { Readable, type Transform } from 'node:stream';
 import type { Dispatcher } from 'undici';
 import type { NetworkSettings } from '../core/network.ts';
-import type { ByteStream, UpstreamRequest, UpstreamResponse } from '../core/upstream.ts';
+import type { BodyInPieces, ByteStream, UpstreamRequest, UpstreamResponse } from '../core/upstream.ts';
 import { createDispatcher, type DispatcherOptions } from './dispatcher.ts';
 import { ResponseBody } from './response-body.ts';
 import { classifyTransportError } from './transport-errors.ts';
@@ -96,8 +96,7 @@ function dispatch(dispatcher: Dispatcher, request: UpstreamRequest, signal: Abor
         path: pathname + search,
         method: request.method,
         headers: { 'accept-encoding': 'identity', ...request.headers, ...lengthOf(request.body) },
-        // undici takes iterables, and says so in its documentation alone.
-        body: (request.body ?? null) as string | Uint8Array | null,
+        body: sent(request.body),
       },
       {
         onRequestStart(started) {
@@ -121,7 +120,19 @@ function dispatch(dispatcher: Dispatcher, request: UpstreamRequest, signal: Abor
 /** undici knows the length of one piece; of several it would send them in chunks. */
 function lengthOf(body: UpstreamRequest['body']): { readonly 'content-length'?: string } {
   if (body === undefined || typeof body === 'string' || body instanceof Uint8Array) return {};
-  return { 'content-length': String(body.reduce((bytes, piece) => bytes + piece.length, 0)) };
+  return { 'content-length': String(body.pieces.reduce((bytes, piece) => bytes + piece.length, 0)) };
+}
+
+function sent(body: UpstreamRequest['body']): string | Uint8Array | null {
+  if (body === undefined || typeof body === 'string' || body instanceof Uint8Array) return body ?? null;
+  // undici takes iterables too, and says so in its documentation alone.
+  return oneByOne(body, body.lend()) as Iterable<Uint8Array> as Uint8Array;
+}
+
+/** undici asks for the next piece when the socket has drained of the last one, and never again where it gives up. */
+function* oneByOne({ pieces }: BodyInPieces, giveBack: () => void): Generator<Uint8Array, void> {
+  yield* pieces;
+  giveBack();
 }
 
 const toError = (reason: unknown): Error => (reason instanceof Error ? reason : new Error(String(reason)));

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { isJsonObject, type JsonObject } from '../../src/core/json.ts';
-import { rememberSource, spliceJson } from '../../src/core/json-splice.ts';
+import { rememberSource } from '../../src/core/json-source.ts';
+import { spliceJson } from '../../src/core/json-splice.ts';
 import { bodyText } from '../../src/core/upstream.ts';
 
 /** Large enough that its bytes are remembered. */

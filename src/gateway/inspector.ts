@@ -37,10 +37,16 @@ interface Kept {
   readonly events: RedactedEvents;
 }
 
+/** What is known of an upstream call before it is made. */
+interface Inspected {
+  readonly kept: Kept;
+  readonly account: string;
+}
+
 export function createInspector(): Inspector {
   const kept = new Map<string, Kept>();
   /** The request that a call is made for; a lane need not pass it on by hand. */
-  const current = new AsyncLocalStorage<{ readonly kept: Kept; readonly account: string }>();
+  const current = new AsyncLocalStorage<Inspected>();
   let isOn = false;
 
   const keep = (id: string, made: Kept) => {
@@ -88,24 +94,28 @@ export function createInspector(): Inspector {
       if (made === undefined) return open(attempt);
       return current.run({ kept: made, account: attempt.lease.account.id }, () => open(attempt));
     },
-    aroundSend: (send) => async (request, signal) => {
-      const store = isOn ? current.getStore() : undefined;
-      if (store === undefined) return send(request, signal);
-      const { origin, pathname } = new URL(request.url);
-      const events = createRedactedEvents();
-      const call: Mutable<InspectedCall> = {
-        account: store.account,
-        url: origin === 'null' ? request.url : origin + pathname,
-        method: request.method,
-        headers: redactHeaders(request.headers),
-        events: [],
-        ...(request.body !== undefined && { body: redactText(bodyText(request.body)) }),
+    aroundSend: (send) => {
+      const inspected = async (store: Inspected, request: UpstreamRequest, signal: AbortSignal) => {
+        const { origin, pathname } = new URL(request.url);
+        const events = createRedactedEvents();
+        const call: Mutable<InspectedCall> = {
+          account: store.account,
+          url: origin === 'null' ? request.url : origin + pathname,
+          method: request.method,
+          headers: redactHeaders(request.headers),
+          events: [],
+          ...(request.body !== undefined && { body: redactText(bodyText(request.body)) }),
+        };
+        store.kept.calls.push({ call, events });
+        const response = await send(request, signal);
+        call.status = response.status;
+        call.responseHeaders = redactHeaders(response.headers);
+        return { ...response, body: watchedBody(response.body, events) };
       };
-      store.kept.calls.push({ call, events });
-      const response = await send(request, signal);
-      call.status = response.status;
-      call.responseHeaders = redactHeaders(response.headers);
-      return { ...response, body: watchedBody(response.body, events) };
+      return (request, signal) => {
+        const store = isOn ? current.getStore() : undefined;
+        return store === undefined ? send(request, signal) : inspected(store, request, signal);
+      };
     },
   };
 }

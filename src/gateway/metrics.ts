@@ -1,9 +1,9 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { Gauge, Histogram, Registry } from 'prom-client';
 import type { AccountSummary, ProxySnapshot } from '../core/control.ts';
 import type { TeamStatus } from '../core/team.ts';
 import { createLabelBound } from './label-bound.ts';
-import { seriesOf } from './metric-series.ts';
+import { countIn, seriesOf } from './metric-series.ts';
 import type { Ending, TracedRequest } from './trace.ts';
 
 /** Seconds: first words come within moments or, with long prompts, within minutes. */
@@ -42,14 +42,12 @@ export function createMetrics(options: MetricsOptions): Metrics {
   const registers = [registry];
   const modelLabel = createLabelBound(maximumModels);
   const accountLabel = createLabelBound(maximumAccounts);
-  const counter = <Label extends string>(name: string, help: string, labelNames: readonly Label[]) => {
-    const metric = new Counter<Label>({ name: `qwen_proxy_${name}`, help, labelNames, registers });
-    return seriesOf((labels: Record<Label, string>) => metric.labels(labels));
-  };
+  const counter = (name: string, help: string, labelNames: readonly string[]) =>
+    countIn(registry, { name: `qwen_proxy_${name}`, help, labelNames });
   const histogram = (name: string, help: string, buckets: number[]) => {
     const labelNames = ['dialect', 'lane'] as const;
     const metric = new Histogram({ name: `qwen_proxy_${name}`, help, labelNames, buckets, registers });
-    return seriesOf((labels: Record<'dialect' | 'lane', string>) => metric.labels(labels));
+    return seriesOf((dialect, lane) => metric.labels({ dialect, lane }));
   };
 
   const requests = counter('requests_total', 'Client requests that are over, by what they were answered with.', [
@@ -73,14 +71,16 @@ export function createMetrics(options: MetricsOptions): Metrics {
   const keyRequests = counter('key_requests_total', 'Requests of named client keys that are over.', ['key', 'outcome']);
   const ttft = histogram('ttft_seconds', 'From the request to the beginning of its answer.', ttftBuckets);
   const duration = histogram('request_duration_seconds', 'From the request to the end of its answer.', durationBuckets);
-  const openGauge = new Gauge({
+  const open = { stream: 0, json: 0 };
+  new Gauge({
     name: 'qwen_proxy_open_requests',
     help: 'Client requests under way.',
     labelNames: ['kind'],
     registers,
+    collect() {
+      for (const [kind, count] of Object.entries(open)) this.set({ kind }, count);
+    },
   });
-  const openRequests = seriesOf((labels: { kind: string }) => openGauge.labels(labels));
-  for (const kind of ['stream', 'json']) openRequests({ kind }).set(0);
   let accounts: readonly AccountSummary[] = [];
   addReadings(registry, { ...options, accounts: () => accounts });
 
@@ -89,39 +89,38 @@ export function createMetrics(options: MetricsOptions): Metrics {
       const kind = request.stream ? 'stream' : 'json';
       // The first step of a request is told before any account is tried.
       if (ending === undefined) {
-        if (trace.attempts.length === 0) openRequests({ kind }).inc();
+        if (trace.attempts.length === 0) open[kind] += 1;
         return;
       }
-      openRequests({ kind }).dec();
+      open[kind] -= 1;
       const { lease, lane = 'none', startedMs, firstOutputMs } = trace;
       const hasAnswer = firstOutputMs !== undefined;
       // What clients write is no label before an upstream has taken it for a model.
       const model = lease === undefined ? 'none' : modelLabel(lease.model, hasAnswer);
       const account = lease === undefined ? 'none' : accountLabel(lease.account.id, true);
-      requests({ dialect: dialect.id, lane, model, status: String(ending.status), account }).inc();
-      outcomes({ outcome: ending.outcome, error: ending.error ?? 'none' }).inc();
-      if (exchange.clientKey !== undefined) keyRequests({ key: exchange.clientKey, outcome: ending.outcome }).inc();
+      requests([dialect.id, lane, model, String(ending.status), account]);
+      outcomes([ending.outcome, ending.error ?? 'none']);
+      if (exchange.clientKey !== undefined) keyRequests([exchange.clientKey, ending.outcome]);
       trace.attempts.forEach((attempt, index) => {
-        attempts({ reason: attempt.error ?? 'answered' }).inc();
+        attempts([attempt.error ?? 'answered']);
         const next = trace.attempts[index + 1];
-        if (next !== undefined && next.account !== attempt.account)
-          rotations({ reason: attempt.error ?? 'answered' }).inc();
+        if (next !== undefined && next.account !== attempt.account) rotations([attempt.error ?? 'answered']);
       });
       const endedMs = trace.endedMs ?? startedMs;
-      duration({ dialect: dialect.id, lane }).observe((endedMs - startedMs) / 1000);
-      if (hasAnswer) ttft({ dialect: dialect.id, lane }).observe((firstOutputMs - startedMs) / 1000);
+      duration(dialect.id, lane).observe((endedMs - startedMs) / 1000);
+      if (hasAnswer) ttft(dialect.id, lane).observe((firstOutputMs - startedMs) / 1000);
       if (ending.usage === undefined) return;
       const { inputTokens, outputTokens, cachedTokens, cacheWriteTokens = 0, reasoningTokens } = ending.usage;
-      for (const [name, count] of Object.entries({
-        input: inputTokens,
-        output: outputTokens,
-        cached: cachedTokens,
-        cache_write: cacheWriteTokens,
-        reasoning: reasoningTokens,
-      }))
-        if (count > 0) tokens({ kind: name, model, account }).inc(count);
+      const spent = (what: string, count: number) => {
+        if (count > 0) tokens([what, model, account], count);
+      };
+      spent('input', inputTokens);
+      spent('output', outputTokens);
+      spent('cached', cachedTokens);
+      spent('cache_write', cacheWriteTokens);
+      spent('reasoning', reasoningTokens);
     },
-    refused: (code) => refusals({ code }).inc(),
+    refused: (code) => refusals([code]),
     async text() {
       // Once a scrape: every quota window is counted for it.
       accounts = options.accounts();

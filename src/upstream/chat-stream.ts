@@ -188,7 +188,9 @@ export async function openChatStream(response: UpstreamResponse, options: ChatSt
       if (!isEnough()) checkWhole();
     },
     async pour(sink) {
-      let mould: ChunkMould | undefined;
+      const first = held.at(-1);
+      let mould: ChunkMould | undefined =
+        first?.chunk === undefined || finished.size > 0 ? undefined : mouldOf(first.event.toString('utf8'));
       const pourBlock = (text: string) => {
         for (let at = 0, end = 0; at < text.length && !isDone; at = end) {
           end = mould === undefined ? -1 : chunkEnd(mould, text, at);

@@ -23,8 +23,9 @@ export function editChatRequest(body: JsonObject, model: string, surface: ChatSu
   for (const { name, edit } of chatFields) {
     if (edit === undefined) continue;
     const value = edit(edited[name], decisions);
-    if (value === undefined) delete edited[name];
-    else edited[name] = value;
+    if (value !== undefined) edited[name] = value;
+    // What V8 deletes from, it keeps as a table from then on.
+    else if (name in edited) delete edited[name];
   }
   return edited;
 }

@@ -75,9 +75,15 @@ export class SseSplitter {
   }
 }
 
+const noComments: readonly string[] = [];
+
 /** Reads the fields of one event. The space after a colon is optional (DashScope leaves it out), a BOM is ignored. */
 export function parseSseEvent(bytes: Buffer | string): SseEvent {
   const text = typeof bytes === 'string' ? bytes : bytes.toString('utf8');
+  // Nearly all of them: one line of data, and the blank one.
+  const lineEnd = text.indexOf('\n');
+  if (lineEnd === text.length - 2 && text.endsWith('\n') && text.startsWith('data:') && text[lineEnd - 1] !== '\r')
+    return { event: undefined, data: text.slice(text[5] === ' ' ? 6 : 5, lineEnd), comments: noComments };
   let event: string | undefined;
   const data: string[] = [];
   const comments: string[] = [];

@@ -55,7 +55,7 @@ export function createChatPasser(options: ChatPasserOptions): (block: Buffer) =>
             at = end;
         const isKnown = at > start;
         if (!isKnown) at = eventEnd(block, start);
-        const event = block.subarray(start, at);
+        const event = start === 0 && at === block.length ? block : block.subarray(start, at);
         const isPlain = isKnown || isPlainChunk(event);
         if (isPlain || (!isBlank(event) && isWanted(event))) events.push(isKnown ? editText(event) : edit(event));
         if (isPlain && !isKnown) mould = mouldOf(text.slice(start, at)) ?? mould;

@@ -4,6 +4,9 @@ import type { ByteStream } from '../core/upstream.ts';
 /** So many bytes may wait here for their reader before the upstream is told to wait. */
 const highWaterBytes = 64 * 1024;
 
+/** `queueMicrotask` makes an `AsyncResource` for each call, which costs three times as much. */
+const settled = Promise.resolve();
+
 /**
  * The body of an answer between undici's parser and its one reader. A Node `Readable` in that place queues a tick and two
  * promises for every piece, and hands the pieces of one socket read over one by one, where here they come as one.
@@ -79,7 +82,7 @@ export class ResponseBody implements ByteStream {
             if (read === undefined) {
               if (this.#end === undefined) {
                 // The rest of what the socket brought comes before this goes on.
-                this.#wake = () => queueMicrotask(pump);
+                this.#wake = () => void settled.then(pump);
                 return;
               }
               if (this.#end.error !== undefined) throw this.#end.error;

@@ -16,7 +16,7 @@ export class SseBlocks {
   /** Takes the next read and returns the events that are finished, with those that began earlier in a block of their own. */
   push(read: Buffer): readonly Buffer[] {
     // Most reads are whole events.
-    if (this.#pendingBytes === 0 && read.at(-1) === LF && read.at(-2) === LF) return [read];
+    if (this.#pendingBytes === 0 && read[read.length - 1] === LF && read[read.length - 2] === LF) return [read];
     const across = Buffer.concat([this.#tail, read.subarray(0, 2)]);
     const acrossEnd = Math.max(0, blankLineEnd(across) - this.#tail.length);
     const end = Math.max(blankLineEnd(read), acrossEnd);

@@ -3,6 +3,7 @@ import { GatewayError } from '../core/errors.ts';
 import type { JsonObject } from '../core/json.ts';
 import type { Slots } from '../core/slots.ts';
 import type { Exchange } from '../gateway/exchange.ts';
+import { type StreamedBody, streamBody } from './chunked-body.ts';
 import { passedHeaders } from './passed-headers.ts';
 import { sessionHeader } from './session-header.ts';
 import { traceHeaders } from './trace-headers.ts';
@@ -42,6 +43,7 @@ export function createNodeExchange(options: NodeExchangeOptions): NodeExchange {
     });
   });
   const userAgent = request.headers['user-agent'];
+  let body: StreamedBody | undefined;
 
   const openStream = () => {
     if (response.headersSent || response.destroyed) return;
@@ -55,6 +57,7 @@ export function createNodeExchange(options: NodeExchangeOptions): NodeExchange {
       'request-id': requestId,
     });
     response.flushHeaders();
+    body = streamBody(response);
   };
 
   return {
@@ -70,16 +73,17 @@ export function createNodeExchange(options: NodeExchangeOptions): NodeExchange {
     openStream,
     ping(text) {
       openStream();
-      if (!response.destroyed && !response.writableEnded && !response.writableNeedDrain) response.write(text);
+      if (!response.destroyed && !response.writableEnded && body?.outlet().writableNeedDrain === false)
+        body.write(text);
     },
-    write: (bytes) => write(response, bytes, clientStallMs),
+    write: (bytes) => write(response, body, bytes, clientStallMs),
     async endStream(lastBytes) {
       if (response.destroyed) throw clientGone();
-      response.end(lastBytes);
+      body?.end(lastBytes);
       giveUpUnread(response, clientStallMs);
     },
     async breakStream(lastBytes) {
-      await write(response, lastBytes, clientStallMs);
+      await write(response, body, lastBytes, clientStallMs);
       giveUpUnread(response, clientStallMs);
       // What was written goes out before the connection ends.
       response.socket?.destroySoon();
@@ -102,9 +106,15 @@ function giveUpUnread({ socket, writableFinished }: ServerResponse, stallMs: num
 }
 
 /** A promise where the socket takes no more for now, which resolves when it has drained. */
-function write(response: ServerResponse, bytes: string | Buffer, stallMs: number): Promise<void> | undefined {
-  if (response.destroyed) return Promise.reject(clientGone());
-  if (response.write(bytes)) return undefined;
+function write(
+  response: ServerResponse,
+  body: StreamedBody | undefined,
+  bytes: string | Buffer,
+  stallMs: number,
+): Promise<void> | undefined {
+  if (response.destroyed || body === undefined) return Promise.reject(clientGone());
+  if (body.write(bytes)) return undefined;
+  const outlet = body.outlet();
   giveUpUnread(response, stallMs);
   return new Promise((resolve, reject) => {
     const onDrain = () => {
@@ -113,10 +123,11 @@ function write(response: ServerResponse, bytes: string | Buffer, stallMs: number
       resolve();
     };
     const onClose = () => {
-      response.off('drain', onDrain);
+      outlet.off('drain', onDrain);
       reject(clientGone());
     };
-    response.once('drain', onDrain).once('close', onClose);
+    outlet.once('drain', onDrain);
+    response.once('close', onClose);
   });
 }
 

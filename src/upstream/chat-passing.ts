@@ -33,8 +33,15 @@ export interface ChatPasserOptions extends ChatPassOptions {
   readonly isDone: () => boolean;
 }
 
-/** A hot path: chooses the bytes that are passed on, block by block, and parses next to none of them. */
-export function createChatPasser(options: ChatPasserOptions): (block: Buffer) => PassedEvents {
+/** Chooses the bytes that are passed on, block by block. */
+export interface ChatPasser {
+  passed(block: Buffer): PassedEvents;
+  /** A block of text alone as one piece, where it may be; `undefined` where it takes a closer look. */
+  passedWhole(block: Buffer): Buffer | undefined;
+}
+
+/** A hot path: parses next to none of the events. */
+export function createChatPasser(options: ChatPasserOptions): ChatPasser {
   const { includeUsage, note, isDone, mayJoin = () => false, edit = (event) => event } = options;
   const { editText = edit } = options;
   const isWanted = (event: Buffer): boolean => {
@@ -43,27 +50,38 @@ export function createChatPasser(options: ChatPasserOptions): (block: Buffer) =>
     return !meaning.done && (includeUsage || !meaning.usageOnly);
   };
   let mould: ChunkMould | undefined;
-  return (block) => {
-    const events: Buffer[] = [];
-    const text = block.toString('latin1');
-    const isJoining = mayJoin();
-    try {
-      for (let at = 0; at < block.length && !isDone(); ) {
-        const start = at;
-        if (mould !== undefined)
-          for (let end = chunkEnd(mould, text, at); end !== -1; end = isJoining ? chunkEnd(mould, text, at) : -1)
-            at = end;
-        const isKnown = at > start;
-        if (!isKnown) at = eventEnd(block, start);
-        const event = start === 0 && at === block.length ? block : block.subarray(start, at);
-        const isPlain = isKnown || isPlainChunk(event);
-        if (isPlain || (!isBlank(event) && isWanted(event))) events.push(isKnown ? editText(event) : edit(event));
-        if (isPlain && !isKnown) mould = mouldOf(text.slice(start, at)) ?? mould;
+  return {
+    passedWhole(block) {
+      if (mould === undefined || isDone() || !mayJoin()) return undefined;
+      const text = block.toString('latin1');
+      for (let at = 0; at < text.length; ) {
+        at = chunkEnd(mould, text, at);
+        if (at === -1) return undefined;
       }
-    } catch (error) {
-      return { events, error };
-    }
-    return { events };
+      return editText(block);
+    },
+    passed(block) {
+      const events: Buffer[] = [];
+      const text = block.toString('latin1');
+      const isJoining = mayJoin();
+      try {
+        for (let at = 0; at < block.length && !isDone(); ) {
+          const start = at;
+          if (mould !== undefined)
+            for (let end = chunkEnd(mould, text, at); end !== -1; end = isJoining ? chunkEnd(mould, text, at) : -1)
+              at = end;
+          const isKnown = at > start;
+          if (!isKnown) at = eventEnd(block, start);
+          const event = block.subarray(start, at);
+          const isPlain = isKnown || isPlainChunk(event);
+          if (isPlain || (!isBlank(event) && isWanted(event))) events.push(isKnown ? editText(event) : edit(event));
+          if (isPlain && !isKnown) mould = mouldOf(text.slice(start, at)) ?? mould;
+        }
+      } catch (error) {
+        return { events, error };
+      }
+      return { events };
+    },
   };
 }
 

@@ -133,11 +133,11 @@ export async function openChatStream(response: UpstreamResponse, options: ChatSt
     usage: () => usage,
     async *batches(options) {
       const { includeUsage, edit = (event) => event } = options;
-      const passedOf = createChatPasser({ ...options, note, isDone: () => isDone });
+      const passer = createChatPasser({ ...options, note, isDone: () => isDone });
       try {
         yield held.filter(({ usageOnly }) => includeUsage || !usageOnly).map(({ event }) => edit(event));
         for (let block = rest; block !== undefined && !isDone; block = isDone ? undefined : await nextBlock()) {
-          const passed = passedOf(block);
+          const passed = passer.passed(block);
           if (passed.events.length > 0) yield passed.events;
           if ('error' in passed) throw passed.error;
         }
@@ -150,7 +150,7 @@ export async function openChatStream(response: UpstreamResponse, options: ChatSt
     },
     async flow(options, write) {
       const { includeUsage, edit = (event) => event, isEnough = () => false } = options;
-      const passedOf = createChatPasser({ ...options, note, isDone: () => isDone });
+      const passer = createChatPasser({ ...options, note, isDone: () => isDone });
       const writeAll = (events: readonly Buffer[]) => {
         const [only] = events;
         return only === undefined ? undefined : write(events.length === 1 ? only : Buffer.concat(events));
@@ -158,7 +158,9 @@ export async function openChatStream(response: UpstreamResponse, options: ChatSt
       /** What the client gets of a block; an error that it holds is thrown once that has been written. */
       const pass = (block: Buffer): Promise<void> | undefined => {
         if (isDone || isEnough()) return undefined;
-        const passed = passedOf(block);
+        const whole = passer.passedWhole(block);
+        if (whole !== undefined) return write(whole);
+        const passed = passer.passed(block);
         const room = writeAll(passed.events);
         if (!('error' in passed)) return room;
         return Promise.resolve(room).then(() => {
@@ -171,6 +173,7 @@ export async function openChatStream(response: UpstreamResponse, options: ChatSt
         if (!isDone && !isEnough())
           await reads.each(
             (read) => {
+              if (blocks.isBlock(read)) return pass(read);
               const [first, second] = blocks.push(read);
               checkSize(0);
               const room = first === undefined ? undefined : pass(first);

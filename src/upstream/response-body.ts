@@ -13,7 +13,9 @@ const settled = Promise.resolve();
  */
 export class ResponseBody implements ByteStream {
   readonly #controller: Dispatcher.DispatchController;
-  #reads: Buffer[] = [];
+  #read: Buffer | undefined;
+  /** What came behind it, which is rare. */
+  #more: Buffer[] | undefined;
   #bytes = 0;
   /** Why no more comes, once that is so. */
   #end: { readonly error?: Error } | undefined;
@@ -26,7 +28,12 @@ export class ResponseBody implements ByteStream {
   push(read: Buffer): void {
     // undici says with an empty piece that it goes on after a pause.
     if (read.length === 0 || this.#end !== undefined) return;
-    this.#reads.push(read);
+    // No array for each read: V8 takes what such places make for long-lived when streams begin, and it is not.
+    if (this.#read === undefined) this.#read = read;
+    else {
+      this.#more ??= [];
+      this.#more.push(read);
+    }
     this.#bytes += read.length;
     if (this.#bytes >= highWaterBytes) this.#controller.pause();
     this.#notify();
@@ -40,13 +47,12 @@ export class ResponseBody implements ByteStream {
 
   /** All has come and been read. */
   get isOver(): boolean {
-    return this.#end !== undefined && this.#reads.length === 0;
+    return this.#end !== undefined && this.#read === undefined;
   }
 
   /** Gives up what has not been read, and the connection with it where the answer was still coming. */
   destroy(reason: Error = new Error('The body was given up.')): void {
-    this.#reads = [];
-    this.#bytes = 0;
+    this.#forget();
     const isComing = this.#end === undefined;
     if (isComing) this.#end = { error: reason };
     this.#notify();
@@ -57,7 +63,7 @@ export class ResponseBody implements ByteStream {
     return {
       next: async () => {
         // The rest of what the socket brought comes before whoever waits here goes on.
-        if (this.#reads.length === 0 && this.#end === undefined)
+        if (this.#read === undefined && this.#end === undefined)
           await new Promise<void>((resolve) => {
             this.#wake = resolve;
           });
@@ -104,15 +110,20 @@ export class ResponseBody implements ByteStream {
   }
 
   #take(): Buffer | undefined {
-    const [first] = this.#reads;
+    const first = this.#read;
     if (first === undefined) return undefined;
-    const taken = this.#reads.length === 1 ? first : Buffer.concat(this.#reads, this.#bytes);
+    const taken = this.#more === undefined ? first : Buffer.concat([first, ...this.#more], this.#bytes);
     const wasFull = this.#bytes >= highWaterBytes;
-    this.#reads = [];
-    this.#bytes = 0;
+    this.#forget();
     // Goes on at once with what waits in the socket.
     if (wasFull && this.#end === undefined) this.#controller.resume();
     return taken;
+  }
+
+  #forget(): void {
+    this.#read = undefined;
+    this.#more = undefined;
+    this.#bytes = 0;
   }
 
   #notify(): void {

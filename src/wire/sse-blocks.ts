@@ -13,10 +13,15 @@ export class SseBlocks {
     return this.#pendingBytes;
   }
 
+  /** Nothing is pending, and the next read ends with an event: it is a block by itself, and need not be pushed. */
+  isBlock(read: Buffer): boolean {
+    return this.#pendingBytes === 0 && read[read.length - 1] === LF && read[read.length - 2] === LF;
+  }
+
   /** Takes the next read and returns the events that are finished, with those that began earlier in a block of their own. */
   push(read: Buffer): readonly Buffer[] {
     // Most reads are whole events.
-    if (this.#pendingBytes === 0 && read[read.length - 1] === LF && read[read.length - 2] === LF) return [read];
+    if (this.isBlock(read)) return [read];
     const across = Buffer.concat([this.#tail, read.subarray(0, 2)]);
     const acrossEnd = Math.max(0, blankLineEnd(across) - this.#tail.length);
     const end = Math.max(blankLineEnd(read), acrossEnd);

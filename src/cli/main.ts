@@ -1,3 +1,4 @@
+import './lean-memory.ts';
 import { CommanderError } from 'commander';
 import { messageOf } from '../core/message-of.ts';
 import { addAccountCommands } from './account-commands.ts';

@@ -42,7 +42,7 @@ export interface ThreadOptions extends HostedProxyOptions {
 }
 
 /** Room for several bodies with images at once; beyond it the thread dies alone, not the extension host. */
-const resourceLimits = { maxOldGenerationSizeMb: 1_024, maxYoungGenerationSizeMb: 64 };
+const resourceLimits = { maxOldGenerationSizeMb: 1_024, maxYoungGenerationSizeMb: 24 };
 
 /** Starts the server in a thread of its own. Rejects where no thread can be made. */
 export async function connectThread(options: ThreadOptions): Promise<ServerConnection> {

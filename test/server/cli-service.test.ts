@@ -159,6 +159,18 @@ describe('cli: a service', () => {
     });
   });
 
+  const semiSpaces = async ({ pid }: ChildProcess) =>
+    (await readFile(`/proc/${pid}/cmdline`, 'utf8')).split('\0').filter((argument) => argument.includes('semi'));
+
+  it('runs with a small young space, as the same process', async () => {
+    const { child } = await serve({ API_KEY: 'k' });
+    assert.deepEqual(await semiSpaces(child), ['--max-semi-space-size=8']);
+  });
+  it('leaves the size of the young space to whoever chose one', async () => {
+    const { child } = await serve({ API_KEY: 'k', NODE_OPTIONS: '--max-semi-space-size=32' });
+    assert.deepEqual(await semiSpaces(child), []);
+  });
+
   it('LOG_FORMAT=json: one object a line, with the ids of request and trace', async () => {
     const trace = '4bf92f3577b34da6a3ce929d0e0e4736';
     const { ask, child, output } = await serve({ API_KEY: 'k', LOG_FORMAT: 'json' });

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { ChunkReader, chunkEnd, mouldOf } from '../../src/wire/chunk-mould.ts';
 import { parseSseEvent, SseSplitter } from '../../src/wire/sse.ts';
@@ -61,6 +63,29 @@ describe('the mould of a stream’s chunks', () => {
         assert.deepEqual(read, expected);
       }),
     );
+  });
+});
+
+describe('a text that is kept', () => {
+  it('keeps nothing of the event that it came in', () => {
+    setFlagsFromString('--expose-gc');
+    const collect = runInNewContext('gc') as () => void;
+    const heldBytes = () => {
+      collect();
+      return process.memoryUsage().heapUsed;
+    };
+    const reader = new ChunkReader();
+    const kept: string[] = [];
+    const event = (text: string) => Buffer.from(chunk({ content: text }, { padding: 'x'.repeat(2_000) }));
+    const before = heldBytes();
+    for (let number = 0; number < 5_000; number++)
+      reader.read(
+        event(`a text of many words, ${number}`),
+        (text) => kept.push(text),
+        () => {},
+      );
+    assert.ok(heldBytes() - before < 2_000_000);
+    assert.ok(kept.length > 4_990);
   });
 });
 

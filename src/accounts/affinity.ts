@@ -45,9 +45,11 @@ export function createAffinity(clock: Clock): Affinity {
       return sessions.get(session)?.accountId;
     },
     bind(session, accountId) {
-      drop(session);
+      const isBound = sessions.get(session)?.accountId === accountId;
+      if (isBound) sessions.delete(session);
+      else drop(session);
       sessions.set(session, { accountId, usedMs: clock.now() });
-      counts.set(accountId, (counts.get(accountId) ?? 0) + 1);
+      if (!isBound) counts.set(accountId, (counts.get(accountId) ?? 0) + 1);
       dropSilent();
     },
     forget(accountId) {

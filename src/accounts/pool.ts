@@ -75,15 +75,28 @@ interface Able extends Lease {
   readonly standing: Standing;
 }
 
+/** A lease, and what is known of it here. */
+class Granted implements Lease {
+  readonly account: Account;
+  readonly model: string;
+  readonly atMs: number;
+  readonly session: string | undefined;
+  /** The next trial may only start when this one is reported. */
+  isTrial = false;
+
+  constructor(account: Account, model: string, atMs: number, session: string | undefined) {
+    this.account = account;
+    this.model = model;
+    this.atMs = atMs;
+    this.session = session;
+  }
+}
+
 export function createPool(options: PoolOptions): Pool {
   const { clock } = options;
   const affinity = options.affinity ?? createAffinity(clock);
   const health = new Map<string, Health>(options.health);
   const inFlight = new Map<string, number>();
-  /** Leases that are trials: the next one may only start when they are reported. */
-  const trials = new WeakSet<Lease>();
-  const leasedAtMs = new WeakMap<Lease, number>();
-  const sessions = new WeakMap<Lease, string>();
   let lastId: string | undefined;
   let trialOpen = false;
   let lastTrialMs = Number.NEGATIVE_INFINITY;
@@ -115,13 +128,16 @@ export function createPool(options: PoolOptions): Pool {
     account.group === undefined
       ? [account]
       : options.accounts().filter((other) => other.id === account.id || other.group === account.group);
-  const lease = (account: Account, model: string, session: string | undefined): Lease => {
+  const lease = (account: Account, model: string, session: string | undefined): Granted => {
     lastId = account.id;
     inFlight.set(account.id, (inFlight.get(account.id) ?? 0) + 1);
-    const granted: Lease = { account, model };
-    leasedAtMs.set(granted, clock.now());
-    if (session !== undefined) sessions.set(granted, session);
-    return granted;
+    return new Granted(account, model, clock.now(), session);
+  };
+
+  const endTrial = (granted: Lease) => {
+    if (!(granted instanceof Granted) || !granted.isTrial) return;
+    granted.isTrial = false;
+    trialOpen = false;
   };
 
   const best = (ready: readonly Able[], accounts: readonly Account[]): Able | undefined => {
@@ -167,7 +183,7 @@ export function createPool(options: PoolOptions): Pool {
           lastTrialMs = clock.now();
         }
         const granted = lease(trial.account, trial.model, session);
-        if (!isLone) trials.add(granted);
+        if (!isLone) granted.isTrial = true;
         return granted;
       }
       throw nothingReady(
@@ -179,13 +195,13 @@ export function createPool(options: PoolOptions): Pool {
     report(granted, outcome) {
       const { account, model } = granted;
       inFlight.set(account.id, Math.max(0, (inFlight.get(account.id) ?? 0) - 1));
-      if (trials.delete(granted)) trialOpen = false;
+      endTrial(granted);
       // The account may have been removed meanwhile, and another one made under its id.
       const stored = options.accounts().find(({ id }) => id === account.id);
       if (stored?.createdAtMs !== account.createdAtMs) return;
       const known = healthOf(stored);
       if (outcome.kind === 'answered')
-        setHealth(account.id, afterSuccess(known, model, leasedAtMs.get(granted) ?? clock.now()));
+        setHealth(account.id, afterSuccess(known, model, granted instanceof Granted ? granted.atMs : clock.now()));
       if (outcome.kind !== 'failed') return;
       const { error } = outcome;
       for (const other of sharedLimits.has(error.code) ? sharing(stored) : [stored])
@@ -193,9 +209,9 @@ export function createPool(options: PoolOptions): Pool {
     },
     committed(granted) {
       // Only an answer warms the prompt cache: an account that refused the conversation has no claim to it.
-      const session = sessions.get(granted);
-      if (session !== undefined) affinity.bind(session, granted.account.id);
-      if (trials.delete(granted)) trialOpen = false;
+      if (granted instanceof Granted && granted.session !== undefined)
+        affinity.bind(granted.session, granted.account.id);
+      endTrial(granted);
     },
 
     hasReady: ({ tried, ...wish }) =>

@@ -57,6 +57,8 @@ export function createRequestFeed({ clock, onChange }: RequestFeedOptions): Requ
 
   return {
     note(traced, ending) {
+      // A step of what stands there already: it is written down when somebody is told.
+      if (ending === undefined && traced.trace.attempts.length > 0) return announce(traced.exchange.requestId);
       keep(records.lastIndexOf(traced), ending === undefined ? traced : recordOf(traced, clock.now(), ending));
     },
     adopt(told) {

@@ -71,9 +71,25 @@ interface ReceivedResponse extends UpstreamResponse {
   readonly body: ResponseBody;
 }
 
+interface Target {
+  readonly url: string;
+  readonly origin: string;
+  readonly path: string;
+}
+
+/** Most requests go where the last one went. */
+let lastTarget: Target | undefined;
+
+function targetOf(url: string): Target {
+  if (lastTarget?.url === url) return lastTarget;
+  const { origin, pathname, search } = new URL(url);
+  lastTarget = { url, origin, path: pathname + search };
+  return lastTarget;
+}
+
 /** Resolves with the headers; the signal ends the request until the last byte of its answer has come. */
 function dispatch(dispatcher: Dispatcher, request: UpstreamRequest, signal: AbortSignal): Promise<ReceivedResponse> {
-  const { origin, pathname, search } = new URL(request.url);
+  const { origin, path } = targetOf(request.url);
   return new Promise((resolve, reject) => {
     let controller: Dispatcher.DispatchController | undefined;
     let body: ResponseBody | undefined;
@@ -93,7 +109,7 @@ function dispatch(dispatcher: Dispatcher, request: UpstreamRequest, signal: Abor
     dispatcher.dispatch(
       {
         origin,
-        path: pathname + search,
+        path,
         method: request.method,
         headers: { 'accept-encoding': 'identity', ...request.headers, ...lengthOf(request.body) },
         body: sent(request.body),

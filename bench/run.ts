@@ -81,7 +81,7 @@ try {
   // Every program gets its code compiled before anything counts: twice, because what comes later makes it compile again.
   for (let pass = 0; pass < (values.quick ? 1 : 2); pass++)
     for (const scenario of scenarios.filter(({ isFresh }) => !isFresh)) {
-      const warm = { ...scenario, ...(scenario.forMs !== undefined && { forMs: values.quick ? 600 : 3_000 }) };
+      const warm = { ...scenario, ...(scenario.forMs !== undefined && { forMs: values.quick ? 600 : 2_000 }) };
       await tell(warm.plan);
       for (const [target, started] of running)
         if (target.formats.includes(scenario.format)) await measure(warm, started);
